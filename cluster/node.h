@@ -1,0 +1,98 @@
+// Node: one Cartwheel node as a state machine (in the manner of etcd's raft). It does no I/O and
+// has no clock: Step takes an input and says what is to be sent, answered and made durable. The
+// driver (the uv loop in server/, or the simulator) does that. Dynamo, section 5.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cluster/client_op.h"
+#include "cluster/cluster_state.h"
+#include "cluster/effects.h"
+#include "cluster/ring.h"
+#include "cluster/status_counters.h"
+#include "cluster/types.h"
+#include "storage/engine.h"
+
+namespace cartwheel {
+
+struct NodeOptions {
+  NodeId id = 0;
+  Member self;                 // id, announced addresses, zone, weight; proposed to the ring
+  std::vector<Address> seeds;  // bus addresses
+  bool bootstrap = false;
+  std::string cluster_name = "cartwheel";
+  ClusterSettings settings;  // for a ring that this node makes
+  // Which of the settings were given explicitly: a join checks these against the ring's.
+  bool partitions_given = false;
+  bool placement_given = false;
+  bool partitioner_given = false;
+  bool quorum_given = false;
+  int64_t replica_timeout_ms = 500;
+  int64_t hedge_delay_ms = 20;
+  int64_t gossip_interval_ms = 1000;
+  int64_t node_timeout_ms = 3000;
+  int64_t max_clock_skew_ms = 60000;
+  uint32_t siblings_warn = 25;
+  uint32_t siblings_max = 100;
+  uint64_t object_max_bytes = 1ULL << 30;
+  uint64_t max_value_bytes = 512ULL << 20;
+  uint64_t seed = 0;  // of the node's own generator
+};
+
+// An encoded message that arrived from a peer, as the fields of its RESP array. Views live for the
+// Step only.
+struct FrameReceived {
+  NodeId from = 0;
+  std::span<const std::string_view> fields;
+};
+struct Tick {};
+struct LinkUp {
+  NodeId peer = 0;
+};
+struct LinkLost {
+  NodeId peer = 0;
+};
+
+using Input = std::variant<ClientOp, FrameReceived, Tick, LinkUp, LinkLost>;
+
+class Node {
+ public:
+  // `engine` outlives the node. `control` is the last control image that was made durable, empty at
+  // a first start. The effects of the start (a new control image always among them: it reserves the
+  // births of this run) go to `effects`.
+  static Result<std::unique_ptr<Node>> Start(NodeOptions options, StorageEngine* engine,
+                                             std::string_view control, Now now, Effects* effects);
+  ~Node();
+
+  void Step(Now now, Input input, Effects* effects);
+  // When Step(Tick) is due next, in mono_us.
+  int64_t NextDeadline() const;
+
+  // False until a ring is known: data operations are answered with Loading.
+  bool ready() const;
+  NodeId id() const;
+  const ClusterState& state() const;
+  const Ring& ring() const;
+  bool IsAlive(NodeId id) const;  // as seen from here; itself always
+  View ViewOf(uint32_t db, Now now) const;
+  const StatusCounters& counters() const;
+
+  // Settings that CONFIG SET changes.
+  void SetReplicaTimeout(int64_t ms);
+  void SetHedgeDelay(int64_t ms);
+
+ private:
+  struct Parts;
+  explicit Node(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace cartwheel

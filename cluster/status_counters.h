@@ -1,0 +1,28 @@
+// StatusCounters: what DYN.STATUS and INFO count. Numbers that only grow, or gauges.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace cartwheel {
+
+struct StatusCounters {
+  uint64_t reads = 0;  // coordinated here
+  uint64_t writes = 0;
+  uint64_t updates = 0;
+  uint64_t no_quorum = 0;
+  uint64_t hedges = 0;              // further replicas asked because one was late
+  uint64_t read_repairs = 0;        // merges sent because a replica was seen to be stale
+  uint64_t siblings_created = 0;    // writes that left more than one sibling
+  uint64_t clock_amnesia = 0;       // marks cleared because others knew more of our dots than we
+  uint64_t clock_skew_refused = 0;  // peer clocks too far ahead to follow
+  uint64_t messages_received = 0;
+  uint64_t messages_unknown = 0;
+  uint64_t messages_bad = 0;
+  uint64_t mint_retries = 0;
+  // Reads that saw 1, 2, 3, and 4 or more versions (Dynamo, section 6.3).
+  std::array<uint64_t, 4> reads_by_siblings{};
+  uint64_t operations_in_flight = 0;  // gauge
+};
+
+}  // namespace cartwheel

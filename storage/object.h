@@ -1,0 +1,91 @@
+// Object: what is stored under a key. A causal context of everything this replica has seen for the
+// key, and the siblings (versions no other known version has replaced) that are alive in it.
+// Dynamo, section 4.4; the merge is that of dotted version vector sets and the whole of
+// replication: writes, read repair, hints, anti-entropy and transfer all merge an object into a
+// copy.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "storage/causal_context.h"
+#include "storage/position.h"
+
+namespace cartwheel {
+
+enum class Kind : uint8_t { kValue = 0, kTombstone = 1 };
+
+// From where liveness is judged: the reader's wall clock, and the hybrid time before which the
+// key's db was flushed (0: never).
+struct View {
+  int64_t wall_ms = 0;
+  uint64_t flushed_before = 0;
+};
+
+struct Sibling {
+  Dot dot;
+  uint64_t time = 0;          // hybrid logical clock: milliseconds << 16 | logical
+  uint64_t operation = 0;     // one client write, however often it was retried; never 0 once minted
+  int64_t expires_at_ms = 0;  // wall clock, 0: never
+  Kind kind = Kind::kValue;
+  std::string bytes;
+
+  bool LiveAt(const View& view) const {
+    return kind == Kind::kValue && (expires_at_ms == 0 || expires_at_ms > view.wall_ms) &&
+           time >= view.flushed_before;
+  }
+  bool operator==(const Sibling&) const = default;
+};
+
+struct Object {
+  CausalContext context;
+  // Newest first: by time, then by dot.
+  absl::InlinedVector<Sibling, 1> siblings;
+
+  // The newest live sibling, or nullptr.
+  const Sibling* Newest(const View& view) const;
+  bool operator==(const Object&) const = default;
+};
+
+// Merge: a sibling survives when both sides have it or when the side that lacks it has not seen its
+// dot; the contexts are joined. Siblings of one operation are one: the greater dot stays.
+// Commutative, idempotent, and associative but for operations that were retried (they converge).
+void MergeInto(Object* mine, Object theirs);
+
+// A write: drops what `given` covers, adds `sibling` (its dot is new), joins `given` and the dot.
+void PutInto(Object* object, const CausalContext& given, Sibling sibling);
+
+// What is sent to the other replicas for a write: an object of the given context, the dot and the
+// new sibling alone.
+Object DeltaOf(const CausalContext& given, Sibling sibling);
+
+// Drops the bytes of siblings that are expired or flushed: they count as tombstones. The version
+// stays what it is (same dots, same hash).
+void DropDeadBytes(Object* object, const View& view);
+
+// A copy without any value bytes, for listings.
+Object WithoutBytes(const Object& object);
+
+// 64 bits over (position, context, dots alive): equal versions, equal hashes. Never 0, which stands
+// for "nothing there". It is what Merkle leaves add up and what "same" answers compare.
+uint64_t VersionHash(const Position& position, const Object& object);
+
+// The size in memory and on the wire, roughly; bounds use it.
+size_t ByteSize(const Object& object);
+
+// Grammar (varint, fixed64, bytes as in base/coding.h):
+//   context := count { node:fixed64 birth:fixed64 counter:varint }   counter 0: only in the cloud
+//              count { actor:varint counter:varint }                 actor: index into the first
+//              list
+//   object  := context count { actor:varint counter:varint time:fixed64 operation:fixed64
+//                              expires_at_ms:varint kind:byte bytes }
+void EncodeContext(const CausalContext& context, std::string* out);
+Result<CausalContext> DecodeContext(std::string_view bytes);
+void EncodeObject(const Object& object, std::string* out);
+Result<Object> DecodeObject(std::string_view bytes);
+
+}  // namespace cartwheel
