@@ -1,6 +1,6 @@
 // Update: the read-modify-write commands (INCR, APPEND, SET NX, GETEX, EXPIRE ...) as a pure
 // function from what GET shows to what is written. It runs at the key's first live node, on the
-// merge of R replicas; every update but EXPIRE and PERSIST overwrites all siblings.
+// merge of R replicas; every update overwrites all siblings but EXPIRE, PERSIST and GETEX.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,125 @@
+#include "cluster/update.h"
+
+#include <utility>
+
+#include "base/decimal.h"
+
+namespace cartwheel {
+namespace {
+
+using Write = UpdateEffect::Write;
+
+bool Has(const Update& update, UpdateFlag flag) { return (update.flags & flag) != 0; }
+
+UpdateResult Ok() { return {UpdateResult::Type::kOk, 0, {}}; }
+UpdateResult Null() { return {UpdateResult::Type::kNull, 0, {}}; }
+UpdateResult Integer(int64_t value) { return {UpdateResult::Type::kInteger, value, {}}; }
+UpdateResult Bulk(std::string text) { return {UpdateResult::Type::kBulk, 0, std::move(text)}; }
+
+UpdateEffect Answer(UpdateResult result) { return {Write::kNothing, {}, 0, std::move(result)}; }
+UpdateEffect Fail(std::string line) {
+  return Answer({UpdateResult::Type::kError, 0, std::move(line)});
+}
+UpdateEffect WriteValue(std::string bytes, int64_t expires_at_ms, UpdateResult result) {
+  return {Write::kValue, std::move(bytes), expires_at_ms, std::move(result)};
+}
+UpdateEffect Delete(UpdateResult result) { return {Write::kTombstone, {}, 0, std::move(result)}; }
+UpdateEffect RewriteTtl(int64_t expires_at_ms, UpdateResult result) {
+  return {Write::kRewriteTtl, {}, expires_at_ms, std::move(result)};
+}
+
+UpdateEffect ApplySet(const Update& update, const Sibling* old) {
+  UpdateResult result = Ok();
+  if (Has(update, kReturnOld)) result = old != nullptr ? Bulk(old->bytes) : Null();
+  const bool refused =
+      (Has(update, kIfAbsent) && old != nullptr) || (Has(update, kIfPresent) && old == nullptr);
+  if (refused) return Answer(Has(update, kReturnOld) ? std::move(result) : Null());
+  int64_t expires_at_ms = update.expires_at_ms;
+  if (Has(update, kKeepTtl) && old != nullptr) expires_at_ms = old->expires_at_ms;
+  return WriteValue(update.bytes, expires_at_ms, std::move(result));
+}
+
+UpdateEffect ApplyAppend(const Update& update, const Sibling* old, uint64_t max_value_bytes) {
+  if (old == nullptr) {
+    return WriteValue(update.bytes, 0, Integer(static_cast<int64_t>(update.bytes.size())));
+  }
+  const size_t length = old->bytes.size() + update.bytes.size();
+  if (length > max_value_bytes) {
+    return Fail("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+  }
+  std::string bytes;
+  bytes.reserve(length);
+  bytes.append(old->bytes).append(update.bytes);
+  return WriteValue(std::move(bytes), old->expires_at_ms, Integer(static_cast<int64_t>(length)));
+}
+
+UpdateEffect ApplyIncrement(const Update& update, const Sibling* old) {
+  int64_t value = 0;
+  if (old != nullptr) {
+    const auto parsed = ParseInteger(old->bytes);
+    if (!parsed) return Fail("ERR value is not an integer or out of range");
+    value = *parsed;
+  }
+  if (__builtin_add_overflow(value, update.number, &value)) {
+    return Fail("ERR increment or decrement would overflow");
+  }
+  return WriteValue(std::to_string(value), old != nullptr ? old->expires_at_ms : 0, Integer(value));
+}
+
+// Redis counts "no expiry" as later than every expiry: LT always shortens it, GT never does.
+bool ExpireAllowed(const Update& update, int64_t current) {
+  const int64_t wanted = update.expires_at_ms;
+  if (Has(update, kExpireNx) && current != 0) return false;
+  if (Has(update, kExpireXx) && current == 0) return false;
+  if (Has(update, kExpireGt) && (current == 0 || wanted <= current)) return false;
+  return !(Has(update, kExpireLt) && current != 0 && wanted >= current);
+}
+
+UpdateEffect ApplyExpire(const Update& update, const Sibling* old, const View& view) {
+  if (old == nullptr || !ExpireAllowed(update, old->expires_at_ms)) return Answer(Integer(0));
+  if (update.expires_at_ms <= view.wall_ms) return Delete(Integer(1));
+  return RewriteTtl(update.expires_at_ms, Integer(1));
+}
+
+UpdateEffect ApplyPersist(const Sibling* old) {
+  if (old == nullptr || old->expires_at_ms == 0) return Answer(Integer(0));
+  return RewriteTtl(0, Integer(1));
+}
+
+// Like EXPIRE and PERSIST it leaves every sibling: a read must not cost a version.
+UpdateEffect ApplyGetExpire(const Update& update, const Sibling* old, const View& view) {
+  if (old == nullptr) return Answer(Null());
+  if (Has(update, kPersistTtl)) {
+    if (old->expires_at_ms == 0) return Answer(Bulk(old->bytes));
+    return RewriteTtl(0, Bulk(old->bytes));
+  }
+  if (update.expires_at_ms <= view.wall_ms) return Delete(Bulk(old->bytes));
+  return RewriteTtl(update.expires_at_ms, Bulk(old->bytes));
+}
+
+}  // namespace
+
+UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View& view,
+                         uint64_t max_value_bytes) {
+  const Sibling* old = current.Newest(view);
+  switch (update.kind) {
+    case UpdateKind::kSet:
+      return ApplySet(update, old);
+    case UpdateKind::kAppend:
+      return ApplyAppend(update, old, max_value_bytes);
+    case UpdateKind::kIncrement:
+      return ApplyIncrement(update, old);
+    case UpdateKind::kGetDelete:
+      return old == nullptr ? Answer(Null()) : Delete(Bulk(old->bytes));
+    case UpdateKind::kExpire:
+      return ApplyExpire(update, old, view);
+    case UpdateKind::kPersist:
+      return ApplyPersist(old);
+    case UpdateKind::kGetExpire:
+      return ApplyGetExpire(update, old, view);
+  }
+  // A peer of a later version may ask for what this one does not know.
+  return Fail("ERR unknown update");
+}
+
+}  // namespace cartwheel
