@@ -21,8 +21,6 @@
 
 namespace cartwheel {
 
-// --- data ---
-
 // Reads one key. An equal copy (by VersionHash) is answered with kSame.
 struct ReadRequest {
   static constexpr uint8_t kType = 10;
@@ -40,12 +38,14 @@ struct ReadResponse {
   std::string_view object;  // with kObject, encoded
 };
 
-// Asks a replica for its copy only if it differs: nothing is answered when it is the same.
+// Read repair of a replica that a read did not ask: tells it what version `holder`, another
+// replica, has. One that differs exchanges copies with the holder (MergeRequest); one that is the
+// same is silent.
 struct CompareRequest {
   static constexpr uint8_t kType = 12;
-  uint64_t request = 0;
   uint64_t epoch = 0;
   uint64_t have = 0;
+  NodeId holder = 0;
   uint32_t db = 0;
   std::string_view key;
 };
@@ -79,6 +79,7 @@ struct MergeRequest {
   static constexpr uint8_t kType = 16;
   uint64_t request = 0;  // 0: no answer is wanted
   uint64_t epoch = 0;
+  bool exchange = false;  // when the merge holds more than this, send it back (without `exchange`)
   uint32_t db = 0;
   std::string_view key;
   std::string_view object;
@@ -148,12 +149,23 @@ struct CountResponse {
   uint64_t keys = 0;
 };
 
+// Is the peer alive? Sent on idle links.
+struct Ping {
+  static constexpr uint8_t kType = 24;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+};
+struct Pong {
+  static constexpr uint8_t kType = 25;
+  uint64_t request = 0;
+};
+
 using DataMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
-                 CountRequest, CountResponse>;
+                 CountRequest, CountResponse, Ping, Pong>;
 
-// --- life and cluster state: cluster/control_messages.h, types 30 and up ---
+// Cluster state: cluster/control_messages.h, types 30 and up. Handshake: cluster/hello.h, 1 and 2.
 
 // One encoder per message; the result is a whole frame.
 std::string Encode(const DataMessage& message);
