@@ -1,0 +1,182 @@
+// Commands: the row that describes one, and Call, one execution of it. Handlers are free functions
+// over a Call; they decode arguments, start operations of the core and write the reply. What
+// handlers never do: wait, touch sockets, keep a Call. How a connection orders calls is
+// server/pipeline.h. The loop's thread only.
+//
+//   void GetCommand(Call& call) {
+//     call.Start(ReadOperation{call.KeyAt(1), call.r()}, [](Call& c, Answer& answer) {
+//       if (ReadAnswer* read = c.Expect<ReadAnswer>(answer)) { ... c.Reply().Bulk(...); }
+//     });
+//   }
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cluster/client_op.h"
+#include "protocol/reply_writer.h"
+#include "server/server.h"
+#include "server/session.h"
+
+namespace cartwheel {
+
+class Call;
+class Pipeline;
+
+using Handler = void (*)(Call& call);
+
+// Flags of a row. The first ones are those that COMMAND shows.
+enum CommandFlag : uint32_t {
+  kWrite = 1 << 0,
+  kReadonly = 1 << 1,
+  kDenyOom = 1 << 2,
+  kAdmin = 1 << 3,
+  kNoScript = 1 << 4,
+  kFast = 1 << 5,
+  kLoading = 1 << 6,  // works before the ring is known
+  kStale = 1 << 7,
+  kNoAuth = 1 << 8,  // works before AUTH
+  kSkipMonitor = 1 << 9,
+  kSkipSlowlog = 1 << 10,
+  kMovableKeys = 1 << 11,
+  // Ours: touches keys that its arguments do not name (FLUSHALL, DBSIZE, SCAN): with kWrite it
+  // waits for and holds up everything of its connection, with kReadonly all writes.
+  kAllKeys = 1 << 24,
+};
+
+struct CommandRow {
+  std::string_view name;  // lower case
+  int arity;              // Redis's convention: the name counts, -n is "at least n"
+  uint32_t flags;
+  int first_key;  // 0: no keys
+  int last_key;   // from the end when negative
+  int key_step;
+  Handler handler;
+};
+
+// All commands (command_table.cc), in alphabetical order.
+std::span<const CommandRow> CommandTable();
+// Case-insensitive; nullptr when there is none.
+const CommandRow* FindCommand(std::string_view name);
+inline bool ArityFits(const CommandRow& row, size_t arguments) {
+  return row.arity >= 0 ? arguments == static_cast<size_t>(row.arity)
+                        : arguments >= static_cast<size_t>(-row.arity);
+}
+// Calls visit(index) for each key among `count` arguments.
+template <typename Visit>
+void ForEachKey(const CommandRow& row, size_t count, Visit visit) {
+  if (row.first_key == 0) return;
+  const int size = static_cast<int>(count);
+  const int last = row.last_key >= 0 ? row.last_key : size + row.last_key;
+  for (int index = row.first_key; index <= last && index < size; index += row.key_step) {
+    visit(static_cast<size_t>(index));
+  }
+}
+
+// What a handler may keep between its steps; derive from it.
+struct CallState {
+  virtual ~CallState() = default;
+};
+
+using Operation = decltype(ClientOp::operation);
+// Answer::id is the operation's index within the call: 0, 1, 2 ... in the order of Start.
+using Continuation = void (*)(Call& call, Answer& answer);
+using Joined = void (*)(Call& call);
+
+// A call is finished when its handler, or a continuation, returns and no operation is outstanding.
+// By then its whole reply must be written; replies of later calls of the connection wait for it.
+// Answers are delivered after the handler has returned, in any order.
+class Call {
+ public:
+  // --- what was asked; the views are valid only until the handler returns ---
+  std::span<const std::string_view> args() const { return args_; }
+  std::string_view arg(size_t index) const { return args_[index]; }
+  size_t arg_count() const { return args_.size(); }
+  const CommandRow& row() const { return *row_; }
+  uint32_t db() const { return db_; }  // the one selected when the call began
+  Key KeyAt(size_t index) const { return Key{db_, std::string(args_[index])}; }
+  // The argument as a string of its own: the one copy a value makes.
+  std::string CopyOf(size_t index) const { return std::string(args_[index]); }
+
+  Session& session() const { return *session_; }
+  Server& server() const { return *server_; }
+  const Now& now() const { return server_->now; }
+  // What DYN.QUORUM set for this connection, 0: the default.
+  uint8_t r() const { return session_->r; }
+  uint8_t w() const { return session_->w; }
+
+  // --- operations of the core ---
+  void Start(Operation operation, Continuation then);
+  // Keeps the answer in answers()[index]; `done` runs once, when no operation is outstanding.
+  void Join(Operation operation, Joined done);
+  std::vector<Answer>& answers() { return answers_; }
+  size_t outstanding() const { return outstanding_; }
+
+  // --- scratch: empty at the start ---
+  int64_t counter = 0;
+  std::string scratch;
+  std::unique_ptr<CallState> state;
+  template <typename T>
+  T& StateAs() {
+    return static_cast<T&>(*state);
+  }
+
+  // --- the reply, in the protocol version in force when the call began ---
+  ReplyWriter Reply() { return ReplyWriter(reply_, resp_); }
+  void Error(std::string_view line);  // Reply().Error, counted
+  // HELLO: this reply and all later ones of the connection are in `version`.
+  void SwitchTo(Resp version) { session_->resp = resp_ = version; }
+
+  // The answer as a T; otherwise its failure is written as the reply and nullptr returned.
+  template <typename T>
+  T* Expect(Answer& answer) {
+    T* result = std::get_if<T>(&answer.result);
+    if (result == nullptr) ReplyFailure(answer);
+    return result;
+  }
+  // After Join: true when every answer is a T; otherwise the first failure is the reply.
+  template <typename T>
+  bool ExpectAll() {
+    for (Answer& answer : answers_) {
+      if (Expect<T>(answer) == nullptr) return false;
+    }
+    return true;
+  }
+  // The error line of a failed operation: -NOQUORUM, -LOADING, -TOOMANYSIBLINGS ...
+  void ReplyFailure(const Answer& answer);
+
+ private:
+  friend class CallPool;
+  friend class Pipeline;
+
+  Call(uint32_t slot) : slot_(slot) {}
+  void Reset();
+
+  const uint32_t slot_;
+  Server* server_ = nullptr;
+  Session* session_ = nullptr;
+  Pipeline* pipeline_ = nullptr;  // nullptr once the client is gone
+  const CommandRow* row_ = nullptr;
+  std::span<const std::string_view> args_;
+  Resp resp_ = Resp::k2;
+  uint32_t db_ = 0;
+
+  uint32_t next_index_ = 0;
+  size_t outstanding_ = 0;
+  Continuation then_ = nullptr;
+  Joined joined_ = nullptr;
+  std::vector<Answer> answers_;
+
+  std::string* reply_ = nullptr;  // the connection's output while this call is its oldest
+  std::string own_reply_;
+  uint64_t after_ = 0;  // the storage sequence the reply must wait for
+  size_t held_bytes_ = 0;
+  std::vector<uint64_t> key_hashes_;  // of the keys it holds up
+};
+
+}  // namespace cartwheel

@@ -1,0 +1,65 @@
+// Server: what command handlers see of the process: the node, the engine, the options, the time,
+// the connected clients and the counters. It holds no sockets; server/driver.h runs it. One per
+// process, handed around by reference; the loop's thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/clock.h"
+#include "cluster/client_op.h"
+#include "cluster/node.h"
+#include "server/call_pool.h"
+#include "server/options.h"
+#include "server/session.h"
+#include "storage/engine.h"
+
+namespace cartwheel {
+
+// INFO's numbers; they only grow.
+struct ServerCounters {
+  uint64_t connections_received = 0;
+  uint64_t connections_rejected = 0;
+  uint64_t commands_processed = 0;
+  uint64_t errors_replied = 0;  // unknown commands, wrong arity, failed operations
+  uint64_t input_bytes = 0;
+  uint64_t output_bytes = 0;
+  uint64_t output_limit_closes = 0;
+  uint64_t keyspace_hits = 0;  // counted by the handlers of reads
+  uint64_t keyspace_misses = 0;
+};
+
+// One of this node's connections on the bus, for CLUSTER LINKS and INFO.
+struct LinkStats {
+  uint64_t links = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t frames_in = 0;
+  uint64_t frames_out = 0;
+  uint64_t frames_dropped = 0;
+};
+
+struct Server {
+  Options options;
+  std::string config_file;
+  Node* node = nullptr;             // set before the first client is served
+  StorageEngine* engine = nullptr;  // likewise
+  Now now;                          // of this loop turn
+  Now started;
+  std::string run_id;  // 40 hex digits, new at every start
+  ServerCounters counters;
+  LinkStats bus;
+  CallPool calls;
+  std::map<uint64_t, Session*> sessions;  // by id
+
+  // Hands an operation to the core. Answers come back through CallPool::Deliver, never from inside.
+  std::function<void(ClientOp)> submit;
+  // Begins the clean end of the process: nothing new is accepted, what is in flight is finished.
+  std::function<void()> shut_down;
+  // What CONFIG SET does: changes one option and makes it count from now on.
+  std::function<Result<void>(std::string_view name, std::string_view value)> set_option;
+};
+
+}  // namespace cartwheel
