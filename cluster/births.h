@@ -1,0 +1,52 @@
+// Births: the source of actors' birth times (docs/architecture.md, "Versions"). A birth is
+// never given out twice by one node, whatever its clock and disk do: births stay below a bound that
+// was made durable before, and a start begins above the last bound.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/check.h"
+#include "cluster/hybrid_clock.h"
+
+namespace cartwheel {
+
+class Births {
+ public:
+  static constexpr int64_t kReserveMs = 600 * 1000;
+
+  // `durable_bound` is the bound that was last made durable, 0 at the first start. The new bound()
+  // must be durable before Next is called.
+  Births(uint64_t durable_bound, int64_t wall_ms)
+      : era_(std::max(durable_bound, HybridClock::FromWall(wall_ms)) + 1),
+        last_(era_),
+        bound_(era_ + HybridClock::FromWall(kReserveMs)) {}
+
+  // Marks of births before this start are not gone on with.
+  uint64_t era() const { return era_; }
+  uint64_t bound() const { return bound_; }
+
+  uint64_t Next(int64_t wall_ms) {
+    const uint64_t wall = std::min(HybridClock::FromWall(wall_ms), bound_ - 1);
+    last_ = std::max(last_ + 1, wall);
+    CHECK(last_ < bound_);
+    return last_;
+  }
+
+  // True when half of the reserve is gone; Extend then moves the bound, to be made durable at once.
+  bool NeedsMore(int64_t wall_ms) const {
+    return std::max(last_, HybridClock::FromWall(wall_ms)) + HybridClock::FromWall(kReserveMs / 2) >
+           bound_;
+  }
+  void Extend(int64_t wall_ms) {
+    bound_ = std::max(bound_, std::max(last_, HybridClock::FromWall(wall_ms)) +
+                                  HybridClock::FromWall(kReserveMs));
+  }
+
+ private:
+  uint64_t era_;
+  uint64_t last_;
+  uint64_t bound_;
+};
+
+}  // namespace cartwheel

@@ -1,0 +1,50 @@
+// ReadOp: the quorum of one read as pure state (Dynamo, section 5, "the state machine"; the shape
+// is that of Riak's get_core): add what replicas answer, ask whether that is enough, take the merge
+// and who is stale. It sends nothing and has no clock.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+
+#include <cstdint>
+
+#include "cluster/types.h"
+#include "storage/object.h"
+
+namespace cartwheel {
+
+class ReadOp {
+ public:
+  struct Replied {
+    NodeId node;
+    uint64_t hash;  // VersionHash of its copy, 0: nothing
+  };
+
+  ReadOp() = default;
+  ReadOp(const Position& position, uint8_t needed) : position_(position), needed_(needed) {}
+
+  // A replica's copy: an object with its hash, or hash 0 and an empty object.
+  void Add(NodeId node, uint64_t hash, Object object);
+  // A replica that holds what `hash` names, which is the merge so far or another's answer.
+  void AddSame(NodeId node, uint64_t hash) { replied_.push_back({node, hash}); }
+
+  bool Enough() const { return replied_.size() >= needed_; }
+  uint8_t needed() const { return needed_; }
+  uint8_t answered() const { return static_cast<uint8_t>(replied_.size()); }
+  bool HasReplied(NodeId node) const;
+
+  // The merge of all answers and its hash, 0 when there is nothing.
+  const Object& merged() const { return merged_; }
+  Object TakeMerged() { return std::move(merged_); }
+  uint64_t merged_hash() const { return merged_hash_; }
+
+  const absl::InlinedVector<Replied, 3>& replied() const { return replied_; }
+
+ private:
+  Position position_;
+  uint8_t needed_ = 1;
+  Object merged_;
+  uint64_t merged_hash_ = 0;
+  absl::InlinedVector<Replied, 3> replied_;
+};
+
+}  // namespace cartwheel

@@ -1,0 +1,202 @@
+#include "cluster/replica.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "storage/record.h"
+
+namespace cartwheel {
+namespace {
+
+Status Collision(const KeyRef& key) {
+  return {ErrorCode::kCollision, "another key has the hash of '" + std::string(key.bytes) + "'"};
+}
+
+const Sibling* FindOperation(const Object& object, uint64_t operation) {
+  for (const Sibling& sibling : object.siblings) {
+    if (sibling.operation == operation) return &sibling;
+  }
+  return nullptr;
+}
+
+bool AllFlushed(const Object& object, uint64_t flushed_before) {
+  return !object.siblings.empty() &&
+         std::all_of(object.siblings.begin(), object.siblings.end(),
+                     [&](const Sibling& s) { return s.time < flushed_before; });
+}
+
+}  // namespace
+
+Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) const {
+  const auto found = engine_->Get(key.position);
+  if (!found) return tl::unexpected(found.error());
+  if (!found->has_value()) return VersionHead{};
+  const auto record = ParseRecord((*found)->image);
+  if (!record) return tl::unexpected(record.error());
+  if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
+  if (object != nullptr) *object = record->object;
+  return VersionHead{record->version_hash, (*found)->sequence};
+}
+
+Result<StoredVersion> Replica::Load(const KeyRef& key) const {
+  const auto found = engine_->Get(key.position);
+  if (!found) return tl::unexpected(found.error());
+  StoredVersion version;
+  if (!found->has_value()) return version;
+  const auto record = ParseRecord((*found)->image);
+  if (!record) return tl::unexpected(record.error());
+  if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
+  auto object = DecodeObject(record->object);
+  if (!object) return tl::unexpected(object.error());
+  version.hash = record->version_hash;
+  version.sequence = (*found)->sequence;
+  version.mark = record->mark;
+  version.object = *std::move(object);
+  return version;
+}
+
+Dot Replica::NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
+                     uint64_t* mark) {
+  if (current.mark >= births_.era()) {
+    const Actor actor{self_, current.mark};
+    const uint64_t known = current.object.context.HighestCounter(actor);
+    if (given.HighestCounter(actor) <= known) {
+      *mark = current.mark;
+      return {actor, known + 1};
+    }
+    ++counters_->clock_amnesia;
+  }
+  *mark = births_.Next(wall_ms);
+  return {{self_, *mark}, 1};
+}
+
+bool Replica::PastBounds(const Object& next, const Object& current) const {
+  if (next.siblings.size() > limits_.siblings_max &&
+      next.siblings.size() > current.siblings.size()) {
+    return true;
+  }
+  const size_t bytes = ByteSize(next);
+  return bytes > limits_.object_max_bytes && bytes > ByteSize(current);
+}
+
+Result<uint64_t> Replica::Store(const KeyRef& key, const Object& object, uint64_t mark) {
+  return engine_->Put(key.position, EncodeRecord(key.position, key.db, key.bytes, object, mark));
+}
+
+Result<Minted> Replica::Mint(const KeyRef& key, NewVersion version, const View& view) {
+  if (version.kind == Kind::kValue && engine_->Full()) {
+    return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
+  }
+  auto current = Load(key);
+  if (!current) return tl::unexpected(current.error());
+  if (const Sibling* done = FindOperation(current->object, version.operation)) {
+    return Minted{version.plain ? current->object : DeltaOf(version.context, *done),
+                  current->sequence};
+  }
+  uint64_t mark = 0;
+  Sibling sibling;
+  sibling.dot = NextDot(*current, version.context, view.wall_ms, &mark);
+  if (version.plain) version.context.Join(current->object.context);
+  sibling.time = clock_->Tick(view.wall_ms);
+  for (const Sibling& old : current->object.siblings) {
+    // Later than what it covers, even where a clock ran ahead that we do not follow.
+    if (version.context.Contains(old.dot)) sibling.time = std::max(sibling.time, old.time + 1);
+  }
+  sibling.operation = version.operation;
+  sibling.expires_at_ms = version.expires_at_ms;
+  sibling.kind = version.kind;
+  sibling.bytes = std::move(version.bytes);
+
+  Minted minted;
+  minted.delta = DeltaOf(version.context, sibling);
+  if (version.plain) {
+    // A plain write's delta is all that stays: nothing here is left uncovered.
+    if (PastBounds(minted.delta, current->object)) {
+      return Error(ErrorCode::kTooMany, "the value is past object-max-bytes");
+    }
+    minted.sequence = *Store(key, minted.delta, mark);
+    return minted;
+  }
+  Object next = current->object;
+  PutInto(&next, version.context, std::move(sibling));
+  DropDeadBytes(&next, view);
+  if (PastBounds(next, current->object)) {
+    return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
+  }
+  if (next.siblings.size() > 1) ++counters_->siblings_created;
+  minted.sequence = *Store(key, next, mark);
+  return minted;
+}
+
+Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
+                                      const View& view) {
+  auto current = Load(key);
+  if (!current) return tl::unexpected(current.error());
+  const auto siblings = current->object.siblings;
+  Minted minted;
+  // Oldest first, so that the new times keep the order.
+  for (size_t i = siblings.size(); i-- > 0;) {
+    if (!siblings[i].LiveAt(view)) continue;
+    Sibling sibling = siblings[i];
+    sibling.dot = NextDot(*current, CausalContext(), view.wall_ms, &current->mark);
+    sibling.time = std::max(clock_->Tick(view.wall_ms), sibling.time + 1);
+    sibling.operation = operation + i;
+    sibling.expires_at_ms = expires_at_ms;
+    current->object.context.Add(sibling.dot);
+    PutInto(&minted.delta, CausalContext(), std::move(sibling));
+  }
+  minted.delta.context = current->object.context;
+  minted.sequence = *Store(key, minted.delta, current->mark);
+  return minted;
+}
+
+Result<VersionHead> Replica::Merge(const KeyRef& key, Object incoming, const View& view) {
+  auto current = Load(key);
+  if (!current) return tl::unexpected(current.error());
+  for (const Sibling& sibling : incoming.siblings) {
+    if (!clock_->Observe(sibling.time, view.wall_ms, limits_.max_clock_skew_ms)) {
+      ++counters_->clock_skew_refused;
+    }
+  }
+  uint64_t mark = current->mark;
+  if (mark != 0) {
+    const Actor actor{self_, mark};
+    if (incoming.context.HighestCounter(actor) > current->object.context.HighestCounter(actor)) {
+      ++counters_->clock_amnesia;
+      mark = 0;
+    }
+  }
+  if (current->hash == 0) {
+    if (incoming.context.empty()) return VersionHead{};
+    // What was flushed everywhere need not come back as a record.
+    if (AllFlushed(incoming, view.flushed_before)) return VersionHead{};
+  }
+  MergeInto(&current->object, std::move(incoming));
+  const uint64_t hash = VersionHash(key.position, current->object);
+  if (hash == current->hash && mark == current->mark) return VersionHead{hash, current->sequence};
+  DropDeadBytes(&current->object, view);
+  return VersionHead{hash, *Store(key, current->object, mark)};
+}
+
+bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget, Position* from) {
+  std::vector<Position> dead;
+  bool more = false;
+  const auto scanned =
+      engine_->Scan(*from, kLastPosition, [&](const Position& position, std::string_view image) {
+        if (budget-- == 0) {
+          *from = position;
+          more = true;
+          return false;
+        }
+        const auto record = ParseRecord(image);
+        if (!record || (db != UINT32_MAX && record->db != db)) return true;
+        const auto object = DecodeObject(record->object);
+        if (object && AllFlushed(*object, flushed_before)) dead.push_back(position);
+        return true;
+      });
+  for (const Position& position : dead) engine_->Drop(position);
+  return scanned.has_value() && more;
+}
+
+}  // namespace cartwheel

@@ -1,0 +1,109 @@
+// Replica: this node's own copies. Loads them, mints new versions on them and merges others' into
+// them; everything that changes a stored object goes through Mint or Merge. Dynamo, section 4.4;
+// the rules of minting are in docs/architecture.md, "Versions". Knows nothing of quorums and peers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "cluster/births.h"
+#include "cluster/hybrid_clock.h"
+#include "cluster/status_counters.h"
+#include "cluster/types.h"
+#include "storage/engine.h"
+#include "storage/object.h"
+
+namespace cartwheel {
+
+// Which key: the position is computed once, when an operation enters the node.
+struct KeyRef {
+  Position position;
+  uint32_t db = 0;
+  std::string_view bytes;
+};
+
+// A stored version without its object.
+struct VersionHead {
+  uint64_t hash = 0;      // VersionHash, 0: nothing there
+  uint64_t sequence = 0;  // the storage sequence that whoever tells of it must wait for
+};
+
+struct StoredVersion : VersionHead {
+  Object object;
+  uint64_t mark = 0;  // the birth that may go on counting, 0: none
+};
+
+// What is to be minted.
+struct NewVersion {
+  uint64_t operation = 0;
+  CausalContext context;  // what the writer has seen
+  bool plain = false;     // the context is joined with all that this replica holds
+  Kind kind = Kind::kValue;
+  int64_t expires_at_ms = 0;
+  std::string bytes;
+};
+
+struct Minted {
+  Object delta;  // {context + dot, the new sibling}: what the other replicas merge
+  uint64_t sequence = 0;
+};
+
+struct ReplicaLimits {
+  uint32_t siblings_max = 100;
+  uint64_t object_max_bytes = 1ULL << 30;
+  int64_t max_clock_skew_ms = 60000;
+};
+
+class Replica {
+ public:
+  Replica(NodeId self, StorageEngine* engine, HybridClock* clock, Births births,
+          const ReplicaLimits& limits, StatusCounters* counters)
+      : self_(self),
+        engine_(engine),
+        clock_(clock),
+        births_(births),
+        limits_(limits),
+        counters_(counters) {}
+
+  // An empty object and hash 0 when nothing is there. kCollision: another key stands at the
+  // position.
+  Result<StoredVersion> Load(const KeyRef& key) const;
+  // The same without decoding; `object`, when given, gets the encoded object (a view that holds
+  // until the engine is called again).
+  Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr) const;
+
+  // Applies a write here under a new dot. An operation that was minted here before is not minted
+  // again: its delta is returned. kTooMany, kFull, kCollision: nothing was written.
+  Result<Minted> Mint(const KeyRef& key, NewVersion version, const View& view);
+  // Merges another's object into this copy. Nothing is written when it adds nothing.
+  Result<VersionHead> Merge(const KeyRef& key, Object incoming, const View& view);
+  // Gives each live sibling of this copy a new expiry under a new dot each, merging none. One
+  // object with all of them is the delta.
+  Result<Minted> RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
+                               const View& view);
+
+  // Drops the records of a db (kAllDbs: of all) that were written before `flushed_before`, at most
+  // `budget` records from `*from` on; false when the end was reached.
+  bool SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget, Position* from);
+
+  StorageEngine* engine() const { return engine_; }
+  Births* births() { return &births_; }
+
+ private:
+  Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
+              uint64_t* mark);
+  Result<uint64_t> Store(const KeyRef& key, const Object& object, uint64_t mark);
+  bool PastBounds(const Object& next, const Object& current) const;
+
+  NodeId self_;
+  StorageEngine* engine_;
+  HybridClock* clock_;
+  Births births_;
+  ReplicaLimits limits_;
+  StatusCounters* counters_;
+};
+
+}  // namespace cartwheel
