@@ -4,6 +4,8 @@
 // good.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +16,11 @@ void PutFixed32(std::string* out, uint32_t value);
 void PutFixed64(std::string* out, uint64_t value);
 void PutVarint(std::string* out, uint64_t value);
 void PutBytes(std::string* out, std::string_view bytes);
+
+// How many bytes PutVarint appends.
+inline size_t VarintLength(uint64_t value) {
+  return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
 
 uint32_t GetFixed32(const char* bytes);
 uint64_t GetFixed64(const char* bytes);

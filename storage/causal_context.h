@@ -9,10 +9,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
-
-#include "base/coding.h"
 
 namespace cartwheel {
 
@@ -44,6 +43,11 @@ class CausalContext {
     auto operator<=>(const Entry&) const = default;
   };
 
+  // From a vector and a cloud that came from outside; nothing unless they are in the one form that
+  // this class keeps: sorted, unique, no counter of 0, no dot that belongs into the vector.
+  static std::optional<CausalContext> FromParts(absl::InlinedVector<Entry, 1> vector,
+                                                std::vector<Dot> cloud);
+
   bool empty() const { return vector_.empty() && cloud_.empty(); }
   bool Contains(const Dot& dot) const;
   // Every event that other has seen, this has seen.
@@ -63,6 +67,10 @@ class CausalContext {
   bool operator==(const CausalContext&) const = default;
 
  private:
+  absl::InlinedVector<Entry, 1>::iterator LowerBound(const Actor& actor);
+  absl::InlinedVector<Entry, 1>::const_iterator LowerBound(const Actor& actor) const;
+  // All of the actor's events up to this are seen.
+  uint64_t Contiguous(const Actor& actor) const;
   void Compact();
 
   absl::InlinedVector<Entry, 1> vector_;

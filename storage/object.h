@@ -38,6 +38,9 @@ struct Sibling {
     return kind == Kind::kValue && (expires_at_ms == 0 || expires_at_ms > view.wall_ms) &&
            time >= view.flushed_before;
   }
+  bool NewerThan(const Sibling& other) const {
+    return time != other.time ? time > other.time : dot > other.dot;
+  }
   bool operator==(const Sibling&) const = default;
 };
 
@@ -63,8 +66,8 @@ void PutInto(Object* object, const CausalContext& given, Sibling sibling);
 // new sibling alone.
 Object DeltaOf(const CausalContext& given, Sibling sibling);
 
-// Drops the bytes of siblings that are expired or flushed: they count as tombstones. The version
-// stays what it is (same dots, same hash).
+// Makes tombstones without bytes of siblings that are expired or flushed. The version stays what it
+// is (same dots, same hash).
 void DropDeadBytes(Object* object, const View& view);
 
 // A copy without any value bytes, for listings.
@@ -83,9 +86,13 @@ size_t ByteSize(const Object& object);
 //              list
 //   object  := context count { actor:varint counter:varint time:fixed64 operation:fixed64
 //                              expires_at_ms:varint kind:byte bytes }
+// Decoders take only what the encoders write (sorted, nothing twice, every sibling's dot within the
+// context) and give kInvalid for all else; they never allocate much more than they are given.
 void EncodeContext(const CausalContext& context, std::string* out);
 Result<CausalContext> DecodeContext(std::string_view bytes);
 void EncodeObject(const Object& object, std::string* out);
+// How many bytes EncodeObject appends.
+size_t EncodedSize(const Object& object);
 Result<Object> DecodeObject(std::string_view bytes);
 
 }  // namespace cartwheel

@@ -1,0 +1,72 @@
+#include "storage/record.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/coding.h"
+#include "base/hash.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr char kVersion = 1;
+constexpr size_t kChecksumAt = 1 + 8;
+constexpr size_t kHeadBytes = kChecksumAt + 4;
+constexpr uint8_t kHasMark = 1;
+constexpr uint8_t kHasValue = 2;
+
+uint32_t ChecksumOf(std::string_view image, uint64_t version_hash) {
+  return static_cast<uint32_t>(Hash64(image.substr(kHeadBytes), version_hash));
+}
+
+}  // namespace
+
+std::string EncodeRecord(const Position& position, uint32_t db, std::string_view key,
+                         const Object& object, uint64_t mark) {
+  const bool has_value =
+      std::any_of(object.siblings.begin(), object.siblings.end(),
+                  [](const Sibling& sibling) { return sibling.kind == Kind::kValue; });
+  const uint64_t version_hash = VersionHash(position, object);
+  std::string image;
+  // Exactly: a memory engine keeps the image as it is.
+  image.reserve(kHeadBytes + 1 + (mark != 0 ? 8 : 0) + VarintLength(db) + VarintLength(key.size()) +
+                key.size() + EncodedSize(object));
+  image.push_back(kVersion);
+  PutFixed64(&image, version_hash);
+  PutFixed32(&image, 0);
+  image.push_back(static_cast<char>((mark != 0 ? kHasMark : 0) | (has_value ? kHasValue : 0)));
+  if (mark != 0) PutFixed64(&image, mark);
+  PutVarint(&image, db);
+  PutBytes(&image, key);
+  EncodeObject(object, &image);
+  const uint32_t checksum = ChecksumOf(image, version_hash);
+  std::memcpy(image.data() + kChecksumAt, &checksum, sizeof(checksum));
+  return image;
+}
+
+Result<RecordView> ParseRecord(std::string_view image) {
+  Reader reader(image);
+  RecordView view;
+  const char version = static_cast<char>(reader.Byte());
+  view.version_hash = reader.Fixed64();
+  reader.Fixed32();
+  const uint8_t flags = reader.Byte();
+  if ((flags & kHasMark) != 0) view.mark = reader.Fixed64();
+  view.has_value = (flags & kHasValue) != 0;
+  const uint64_t db = reader.Varint();
+  view.db = static_cast<uint32_t>(db);
+  view.key = reader.Bytes();
+  view.object = reader.rest();
+  if (!reader.ok() || version != kVersion || (flags & ~(kHasMark | kHasValue)) != 0 ||
+      db > UINT32_MAX) {
+    return Error(ErrorCode::kCorrupt, "malformed record");
+  }
+  return view;
+}
+
+bool RecordIntact(std::string_view image) {
+  if (!ParseRecord(image)) return false;
+  return GetFixed32(image.data() + kChecksumAt) == ChecksumOf(image, GetFixed64(image.data() + 1));
+}
+
+}  // namespace cartwheel
