@@ -1,14 +1,12 @@
-// Text: small readings of argument strings as Redis does them.
+// Text: small readings of argument strings as Redis does them. Integers are in base/decimal.h.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string_view>
+
+#include "base/decimal.h"
 
 namespace cartwheel {
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-// Redis's rule for integers: no blanks, no plus sign, no leading zeros, within 64 bits.
-std::optional<int64_t> ParseInteger(std::string_view text);
 
 }  // namespace cartwheel
