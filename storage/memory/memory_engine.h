@@ -1,0 +1,60 @@
+// MemoryEngine: records in an ordered map, nothing on a disk: a cache, and the engine of most
+// simulations. Applied is stored. Bounded by max_bytes: when it is full new values are refused
+// (noeviction), tombstones and drops still go. One thread.
+#pragma once
+
+#include <absl/container/btree_map.h>
+
+#include <optional>
+#include <string>
+
+#include "storage/engine.h"
+#include "storage/image.h"
+#include "storage/leaf_table.h"
+
+namespace cartwheel {
+
+struct MemoryOptions {
+  uint64_t max_bytes = 0;  // of records as really held; 0: no bound
+};
+
+class MemoryEngine final : public StorageEngine {
+ public:
+  explicit MemoryEngine(MemoryOptions options = {}) : options_(options) {}
+
+  Result<std::optional<Found>> Get(const Position& position) override;
+  uint64_t Put(const Position& position, std::string image) override;
+  uint64_t Drop(const Position& position) override;
+  Result<void> Flush() override { return {}; }
+  Sequences sequences() const override { return {applied_, applied_, applied_}; }
+  Result<void> Scan(const Position& first, const Position& last,
+                    const Visitor& visit) const override;
+  uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }
+  uint64_t ValueCount(uint32_t db, uint16_t slot) const override {
+    return leaves_.count(db, slot);
+  }
+  bool Full() const override;
+  EngineStats stats() const override;
+
+ private:
+  using Map = absl::btree_map<Position, Image>;
+
+  // The place of the position: its record, or the one before which it would stand. A write that
+  // follows a read of the same position does not search again.
+  Map::iterator Locate(const Position& position);
+  uint64_t memory_bytes() const;
+
+  MemoryOptions options_;
+  Map records_;
+  LeafTable leaves_;
+  uint64_t applied_ = 0;
+  uint64_t image_bytes_ = 0;
+
+  struct Memo {
+    Position position;
+    Map::iterator place;
+  };
+  std::optional<Memo> memo_;  // forgotten whenever the map changes shape
+};
+
+}  // namespace cartwheel
