@@ -7,8 +7,6 @@
 namespace cartwheel {
 namespace {
 
-constexpr int kCursorHashBits = 39;
-
 // The part of a key that is hashed: what stands between the first '{' and the next '}', when that
 // is not empty; else the whole key.
 std::string_view HashTag(std::string_view key) {

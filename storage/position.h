@@ -42,6 +42,11 @@ Position DecodePosition(const char bytes[kPositionBytes]);
 // first position of that prefix; any cursor above the largest is clamped to it.
 uint64_t ToCursor(const Position& position);
 Position FromCursor(uint64_t cursor);
+inline constexpr int kCursorHashBits = 39;
 inline constexpr uint64_t kCursorEnd = 1ULL << 53;
+// The cursor where the slot after this one begins; kCursorEnd after the last.
+inline constexpr uint64_t CursorAfterSlot(uint16_t slot) {
+  return (uint64_t{slot} + 1) << kCursorHashBits;
+}
 
 }  // namespace cartwheel

@@ -1,0 +1,190 @@
+#include "cluster/replica_service.h"
+
+#include <utility>
+
+#include "base/coding.h"
+#include "storage/record.h"
+
+namespace cartwheel {
+namespace {
+
+// The minter's asker has the value already: it is left out of the answer.
+std::string WithoutValueOf(Object delta, uint64_t operation) {
+  for (Sibling& sibling : delta.siblings) {
+    if (sibling.operation == operation) sibling.bytes.clear();
+  }
+  std::string encoded;
+  EncodeObject(delta, &encoded);
+  return encoded;
+}
+
+MintStatus MintStatusOf(const Status& status) {
+  switch (status.code) {
+    case ErrorCode::kTooMany: return MintStatus::kTooMany;
+    case ErrorCode::kFull: return MintStatus::kFull;
+    default: return MintStatus::kFailed;
+  }
+}
+
+}  // namespace
+
+void ReplicaService::OnRead(const Turn& turn, NodeId from, const ReadRequest& request) {
+  const KeyRef key = context_->Locate(request.db, request.key);
+  std::string_view object;
+  const auto head = context_->replica.Head(key, &object);
+  ReadResponse response{.request = request.request, .status = ReadStatus::kNothing, .object = {}};
+  if (!head) {
+    response.status = ReadStatus::kFailed;
+  } else if (head->hash == request.have && head->hash != 0) {
+    response.status = ReadStatus::kSame;
+  } else if (head->hash != 0) {
+    response.status = ReadStatus::kObject;
+    response.object = object;
+  }
+  turn.Respond(from, head ? head->sequence : 0, Encode(response));
+}
+
+void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) {
+  const KeyRef key = context_->Locate(request.db, request.key);
+  std::string_view object;
+  const auto head = context_->replica.Head(key, &object);
+  if (!head || head->hash == request.have || request.holder == context_->self()) return;
+  std::string nothing;
+  if (head->hash == 0) EncodeObject(Object(), &nothing);
+  ++context_->counters.read_repairs;
+  turn.effects->sends.push_back(
+      {request.holder, head->sequence, false,
+       Encode(MergeRequest{.request = 0,
+                           .epoch = context_->epoch(),
+                           .exchange = true,
+                           .db = request.db,
+                           .key = request.key,
+                           .object = head->hash == 0 ? nothing : object})});
+}
+
+void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& request) {
+  MintResponse response{
+      .request = request.request, .status = MintStatus::kFailed, .object = {}, .error = {}};
+  auto given = DecodeContext(request.context);
+  if (!given || request.operation == 0) {
+    turn.Respond(from, 0, Encode(response));
+    return;
+  }
+  NewVersion version{.operation = request.operation,
+                     .context = *std::move(given),
+                     .plain = request.plain,
+                     .kind = request.kind,
+                     .expires_at_ms = request.expires_at_ms,
+                     .bytes = std::string(request.bytes)};
+  const KeyRef key = context_->Locate(request.db, request.key);
+  auto minted =
+      context_->replica.Mint(key, std::move(version), context_->ViewOf(request.db, turn.now));
+  if (!minted) {
+    response.status = MintStatusOf(minted.error());
+    response.error = minted.error().message;
+    turn.Respond(from, 0, Encode(response));
+    return;
+  }
+  response.status = MintStatus::kMinted;
+  const std::string object = WithoutValueOf(std::move(minted->delta), request.operation);
+  response.object = object;
+  turn.Respond(from, minted->sequence, Encode(response));
+}
+
+void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& request) {
+  const KeyRef key = context_->Locate(request.db, request.key);
+  const View view = context_->ViewOf(request.db, turn.now);
+  auto object = DecodeObject(request.object);
+  if (!object) {
+    ++context_->counters.messages_bad;
+    return;
+  }
+  const uint64_t incoming_hash = object->context.empty() ? 0 : VersionHash(key.position, *object);
+  const auto merged = context_->replica.Merge(key, *std::move(object), view);
+  if (request.request != 0) {
+    turn.Respond(from, merged ? merged->sequence : 0,
+                 Encode(MergeResponse{.request = request.request, .stored = merged.has_value()}));
+  }
+  if (!request.exchange || !merged || merged->hash == incoming_hash || merged->hash == 0) return;
+  std::string_view mine;
+  const auto head = context_->replica.Head(key, &mine);
+  if (!head || head->hash == 0) return;
+  ++context_->counters.read_repairs;
+  turn.effects->sends.push_back({from, head->sequence, false,
+                                 Encode(MergeRequest{.request = 0,
+                                                     .epoch = context_->epoch(),
+                                                     .exchange = false,
+                                                     .db = request.db,
+                                                     .key = request.key,
+                                                     .object = mine})});
+}
+
+void ReplicaService::OnScan(const Turn& turn, NodeId from, const ScanRequest& request) {
+  const LocalPage page = ScanLocally(*context_->replica.engine(), request.db, request.cursor,
+                                     request.last_slot, request.count);
+  ScanResponse response{
+      .request = request.request, .failed = page.failed, .next = page.next, .entries = {}};
+  std::vector<std::string> objects(page.entries.size());
+  for (size_t i = 0; i < page.entries.size(); ++i) {
+    EncodeObject(page.entries[i].object, &objects[i]);
+    response.entries.push_back({page.entries[i].key, objects[i]});
+  }
+  turn.Respond(from, context_->replica.engine()->sequences().applied, Encode(response));
+}
+
+void ReplicaService::OnCount(const Turn& turn, NodeId from, const CountRequest& request) {
+  std::vector<uint32_t> partitions;
+  Reader reader(request.partitions);
+  while (reader.ok() && !reader.done()) {
+    const uint64_t partition = reader.Varint();
+    if (partition < context_->ring->partition_count()) {
+      partitions.push_back(static_cast<uint32_t>(partition));
+    }
+  }
+  const uint64_t keys =
+      CountLocally(*context_->replica.engine(), *context_->ring, request.db, partitions);
+  turn.Respond(from, 0, Encode(CountResponse{.request = request.request, .keys = keys}));
+}
+
+LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor, uint16_t last_slot,
+                      uint32_t count) {
+  // Records of other dbs cost time as well: a page looks at no more than this.
+  const uint64_t look_at_most = uint64_t{count} * 10 + 1000;
+  LocalPage page;
+  page.next = CursorAfterSlot(last_slot);
+  uint64_t looked = 0;
+  uint64_t last_cursor = kCursorEnd;
+  const Position last{last_slot, UINT64_MAX, UINT64_MAX};
+  const auto scanned =
+      engine.Scan(FromCursor(cursor), last, [&](const Position& position, std::string_view image) {
+        const uint64_t at = ToCursor(position);
+        // A page never ends inside a cursor's prefix.
+        if ((page.entries.size() >= count || looked >= look_at_most) && at != last_cursor) {
+          page.next = at;
+          return false;
+        }
+        last_cursor = at;
+        ++looked;
+        const auto record = ParseRecord(image);
+        if (!record || record->db != db) return true;
+        auto object = DecodeObject(record->object);
+        if (!object) return true;
+        page.entries.push_back({std::string(record->key), WithoutBytes(*object)});
+        return true;
+      });
+  page.failed = !scanned.has_value();
+  return page;
+}
+
+uint64_t CountLocally(const StorageEngine& engine, const Ring& ring, uint32_t db,
+                      const std::vector<uint32_t>& partitions) {
+  uint64_t keys = 0;
+  for (const uint32_t partition : partitions) {
+    for (uint32_t slot = ring.FirstSlot(partition); slot <= ring.LastSlot(partition); ++slot) {
+      keys += engine.ValueCount(db, static_cast<uint16_t>(slot));
+    }
+  }
+  return keys;
+}
+
+}  // namespace cartwheel
