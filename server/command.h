@@ -10,6 +10,8 @@
 //   }
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -112,7 +114,8 @@ class Call {
 
   // --- operations of the core ---
   void Start(Operation operation, Continuation then);
-  // Keeps the answer in answers()[index]; `done` runs once, when no operation is outstanding.
+  // Keeps the answer in answers()[index]; not mixed with Start; `done` runs once, when no operation
+  // is outstanding.
   void Join(Operation operation, Joined done);
   std::vector<Answer>& answers() { return answers_; }
   size_t outstanding() const { return outstanding_; }
@@ -168,10 +171,14 @@ class Call {
 
   uint32_t next_index_ = 0;
   size_t outstanding_ = 0;
-  Continuation then_ = nullptr;
+  absl::InlinedVector<Continuation, 2> then_;  // by index
   Joined joined_ = nullptr;
   std::vector<Answer> answers_;
 
+  Call* next_ = nullptr;  // the one after it on its connection
+  bool in_handler_ = false;
+  bool registered_ = false;  // its keys are held up
+  bool finished_ = false;
   std::string* reply_ = nullptr;  // the connection's output while this call is its oldest
   std::string own_reply_;
   uint64_t after_ = 0;  // the storage sequence the reply must wait for

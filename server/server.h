@@ -54,8 +54,11 @@ struct Server {
   CallPool calls;
   std::map<uint64_t, Session*> sessions;  // by id
 
-  // Hands an operation to the core. Answers come back through CallPool::Deliver, never from inside.
-  std::function<void(ClientOp)> submit;
+  // Hands an operation to the core. Its answer goes to CallPool::Deliver, at the earliest when
+  // `deliver` is called.
+  std::function<void(ClientOp&&)> submit;
+  // Hands on the answers that the core has given meanwhile.
+  std::function<void()> deliver;
   // Begins the clean end of the process: nothing new is accepted, what is in flight is finished.
   std::function<void()> shut_down;
   // What CONFIG SET does: changes one option and makes it count from now on.

@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "server/command.h"
+#include "server/pipeline.h"
+
+namespace cartwheel {
+namespace {
+
+// What a call keeps for the next one that uses its slot.
+constexpr size_t kKeptReplyBytes = 4096;
+constexpr size_t kKeptAnswers = 16;
+
+bool IsWrite(const CommandRow& row) { return (row.flags & kWrite) != 0; }
+
+}  // namespace
+
+void Call::Start(Operation operation, Continuation then) {
+  CHECK(joined_ == nullptr);
+  then_.push_back(then);
+  ++outstanding_;
+  server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
+}
+
+void Call::Join(Operation operation, Joined done) {
+  if (joined_ == nullptr) {  // the first of a group
+    CHECK(outstanding_ == 0);
+    answers_.clear();
+    next_index_ = 0;
+    joined_ = done;
+  }
+  answers_.emplace_back();
+  ++outstanding_;
+  server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
+}
+
+void Call::Error(std::string_view line) {
+  ++server_->counters.errors_replied;
+  Reply().Error(line);
+}
+
+void Call::ReplyFailure(const Answer& answer) {
+  const char* const doubt = IsWrite(*row_) ? " (the write may still take effect)" : "";
+  if (const auto* quorum = std::get_if<NoQuorum>(&answer.result)) {
+    // An update that could not read its R has written nothing.
+    return Error(fmt::format("NOQUORUM {}={} needed, {} answered{}", quorum->which, quorum->needed,
+                             quorum->answered, quorum->which == 'W' ? doubt : ""));
+  }
+  if (std::holds_alternative<Loading>(answer.result)) {
+    return Error("LOADING Cartwheel is waiting for its ring");
+  }
+  if (std::holds_alternative<Unknown>(answer.result)) {
+    return Error("NOQUORUM the key's first node did not answer (the write may still take effect)");
+  }
+  const auto* status = std::get_if<Status>(&answer.result);
+  CHECK(status != nullptr);  // an answer of another operation's type is our bug
+  switch (status->code) {
+    case ErrorCode::kTooMany: return Error("TOOMANYSIBLINGS " + status->message);
+    case ErrorCode::kBadContext: return Error("BADCONTEXT " + status->message);
+    case ErrorCode::kFull: return Error("OOM " + status->message);
+    case ErrorCode::kInvalid:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kIo:
+    case ErrorCode::kCollision: return Error("ERR " + status->message);
+  }
+}
+
+void Call::Reset() {
+  counter = 0;
+  scratch.clear();
+  state.reset();
+  server_ = nullptr;
+  session_ = nullptr;
+  pipeline_ = nullptr;
+  row_ = nullptr;
+  args_ = {};
+  next_index_ = 0;
+  outstanding_ = 0;
+  then_.clear();
+  joined_ = nullptr;
+  answers_.clear();
+  if (answers_.capacity() > kKeptAnswers) answers_.shrink_to_fit();
+  next_ = nullptr;
+  reply_ = nullptr;
+  own_reply_.clear();
+  if (own_reply_.capacity() > kKeptReplyBytes) own_reply_.shrink_to_fit();
+  if (scratch.capacity() > kKeptReplyBytes) scratch.shrink_to_fit();
+  after_ = 0;
+  held_bytes_ = 0;
+  registered_ = false;
+  finished_ = false;
+  key_hashes_.clear();
+}
+
+}  // namespace cartwheel

@@ -1,0 +1,115 @@
+// Pipeline: one client's commands, from the bytes that came to the bytes that go. Replies leave in
+// the order of commands. Commands run concurrently, except that one which writes a key waits for
+// whatever is in flight on it, and one which reads a key for writes of it: then it and all after it
+// stay in the input. It knows no sockets: server/client.h feeds it and takes its output.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/request_parser.h"
+#include "server/command.h"
+#include "server/session.h"
+
+namespace cartwheel {
+
+class Pipeline {
+ public:
+  // Past these no further command of the connection is begun, and its socket is not read.
+  static constexpr size_t kMaxCalls = 1024;
+  static constexpr size_t kMaxCallBytes = 16 << 20;
+  static constexpr size_t kMaxOutputBytes = 16 << 20;
+
+  // `wake` is called when the pipeline has output or can go on with its input, from outside of
+  // Process; it may be called again and again.
+  Pipeline(Server* server, std::function<void()> wake);
+  ~Pipeline();
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  Session& session() { return session_; }
+
+  // --- input ---
+  // False while the input may not grow: a command waits in it, or a bound is reached.
+  bool WantsInput() const { return !blocked_ && !closing_ && !Full(); }
+  std::span<char> Prepare() { return parser_.Prepare(); }
+  void Commit(size_t bytes) { parser_.Commit(bytes); }
+  // Runs commands as far as input, order and bounds allow.
+  void Process();
+
+  // --- output ---
+  // What may be written, given the engine's stored sequence.
+  std::string_view Writable(uint64_t stored);
+  // The first `bytes` of it were written, or are kept by the caller.
+  void Consume(size_t bytes);
+  // Takes the whole output instead, when all of it is writable. Gives back an empty string.
+  void Swap(std::string* empty);
+  size_t output_bytes() const { return output_.size(); }
+
+  // No command will begin any more: QUIT or a protocol error. Once idle, the connection closes.
+  bool closing() const { return closing_; }
+  void Close() { closing_ = true; }
+  // Nothing in flight and nothing that could still begin.
+  bool Idle() const { return oldest_ == nullptr && (closing_ || !blocked_); }
+  bool Busy() const { return oldest_ != nullptr || blocked_; }
+
+ private:
+  friend class CallPool;
+
+  // Calls in flight that touch one key.
+  struct KeyUse {
+    uint32_t readers = 0;
+    uint32_t writers = 0;
+  };
+  // Up to `end`, output must wait for `after`.
+  struct Mark {
+    size_t end;
+    uint64_t after;
+  };
+
+  bool Full() const;
+  bool Conflicts(const CommandRow& row, std::span<const std::string_view> args) const;
+  void Dispatch();
+  void Execute(const CommandRow& row);
+  Call* Begin(const CommandRow* row);
+  void ReplyError(std::string_view line);
+  void Register(Call* call, std::span<const std::string_view> args);
+  void Unregister(Call* call);
+  void Finish(Call* call);
+  void Progress(Call* call);  // a part of its reply may be there
+  void Retire();
+  void MarkOutput(uint64_t after);
+
+  Server* server_;
+  std::function<void()> wake_;
+  Session session_;
+  RequestParser parser_;
+  bool blocked_ = false;  // the command in the parser waits for a key
+  bool closing_ = false;
+  bool processing_ = false;
+  Call* executing_ = nullptr;
+
+  Call* oldest_ = nullptr;
+  Call* newest_ = nullptr;
+  size_t calls_ = 0;
+  size_t call_bytes_ = 0;
+
+  // Of the calls whose operations are outstanding.
+  absl::flat_hash_map<uint64_t, KeyUse> keys_;
+  uint32_t readers_ = 0;
+  uint32_t writers_ = 0;
+  uint32_t all_keys_readers_ = 0;
+  uint32_t all_keys_writers_ = 0;
+
+  std::string output_;
+  std::vector<Mark> marks_;
+  bool mark_open_ = false;  // the last mark is of this loop turn and may grow
+};
+
+}  // namespace cartwheel
