@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/coding.h"
 #include "base/status.h"
 #include "cluster/types.h"
 #include "storage/position.h"
@@ -51,6 +52,7 @@ struct Change {
 
 inline constexpr size_t kHistoryLength = 32;
 inline constexpr size_t kMaxMembers = 1024;
+inline constexpr uint32_t kMaxWeightThousandths = 1'000'000;
 
 struct ClusterState {
   uint64_t ring_id = 0;  // 0: no ring
@@ -64,6 +66,7 @@ struct ClusterState {
   std::vector<Change> history;                  // newest first, at most kHistoryLength
 
   const Member* Find(NodeId id) const;
+  const Member* FindByBus(const Address& bus) const;
   // The hybrid time before which versions of the db are dead.
   uint64_t FlushedBefore(uint32_t db) const;
   bool operator==(const ClusterState&) const = default;
@@ -71,6 +74,9 @@ struct ClusterState {
 
 inline constexpr uint32_t kAllDbs = UINT32_MAX;
 
+void EncodeMember(const Member& member, std::string* out);
+Result<Member> DecodeMember(Reader* in);
+// A state that decodes is well-formed: its owners are members, its settings are in their bounds.
 void EncodeState(const ClusterState& state, std::string* out);
 Result<ClusterState> DecodeState(std::string_view bytes);
 uint64_t HashState(const ClusterState& state);

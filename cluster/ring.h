@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -31,14 +30,29 @@ class Ring {
   uint8_t r() const { return r_; }
   uint8_t w() const { return w_; }
 
-  // The first n() are the key's replicas in order, the rest its fallbacks.
+  // The first n() are the key's replicas in order, the rest its fallbacks: as many as a request may
+  // ever need, not every member of a large ring.
   std::span<const NodeId> PreferenceList(uint16_t slot) const {
     return {&lists_[size_t{PartitionOf(slot)} * list_length_], list_length_};
   }
   std::span<const NodeId> Replicas(uint16_t slot) const { return PreferenceList(slot).first(n_); }
 
+  // Every member once: PreferenceList and on round. Walks the circle: not for the path of a
+  // request.
+  std::vector<NodeId> Walk(uint16_t slot) const;
+
  private:
-  void FillList(const ClusterState& state, uint32_t partition);
+  using Index = uint32_t;  // of a member, by id
+
+  // Members and zones as a walk from some partition meets them first.
+  struct Encounters {
+    std::vector<Index> nodes;
+    std::vector<Index> zone_firsts;  // the first node of each zone
+  };
+
+  void MeetBefore(Index node, Encounters* met) const;
+  std::vector<Index> List(const Encounters& met, size_t length) const;
+  void BuildLists();
 
   uint32_t partitions_;
   uint32_t slots_per_partition_;
@@ -46,12 +60,15 @@ class Ring {
   uint8_t r_;
   uint8_t w_;
   size_t list_length_;  // the same for every partition
+  std::vector<NodeId> members_;
+  std::vector<Index> zones_;   // of each member, numbered
+  std::vector<Index> owners_;  // of each partition
   std::vector<NodeId> lists_;
 };
 
 // `placement equal`: who owns each partition once `joiner` is a member as well (its weight counts).
 // Takes partitions from the most loaded, keeps any N clockwise neighbours on distinct nodes where
-// that is possible, and moves no more than it must.
+// that is possible, and moves no more than it must. In cluster/placement.cc.
 std::vector<NodeId> OwnersAfterJoin(const ClusterState& state, const Member& joiner);
 
 }  // namespace cartwheel
