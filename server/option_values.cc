@@ -1,0 +1,213 @@
+#include "server/option_values.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+
+#include "server/text.h"
+#include "storage/position.h"
+
+namespace cartwheel {
+
+std::optional<uint64_t> ParseBytes(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    uint64_t bytes;
+  };
+  static constexpr std::array<Unit, 8> kUnits = {{{"", 1},
+                                                  {"b", 1},
+                                                  {"k", 1000},
+                                                  {"kb", 1 << 10},
+                                                  {"m", 1000 * 1000},
+                                                  {"mb", 1 << 20},
+                                                  {"g", 1000 * 1000 * 1000},
+                                                  {"gb", 1 << 30}}};
+  uint64_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<size_t>(rest - text.data()));
+  for (const Unit& known : kUnits) {
+    if (!EqualsIgnoreCase(known.name, unit)) continue;
+    if (number > static_cast<uint64_t>(INT64_MAX) / known.bytes) return std::nullopt;
+    return number * known.bytes;
+  }
+  return std::nullopt;
+}
+
+namespace option {
+namespace {
+
+// An enumeration's values by name.
+template <typename T, size_t kCount>
+using Names = std::array<std::pair<std::string_view, T>, kCount>;
+
+constexpr Names<EngineKind, 2> kEngines = {
+    {{"lmdb", EngineKind::kLmdb}, {"memory", EngineKind::kMemory}}};
+constexpr Names<FsyncPolicy, 3> kPolicies = {{{"always", FsyncPolicy::kAlways},
+                                              {"everysec", FsyncPolicy::kEverySecond},
+                                              {"no", FsyncPolicy::kNo}}};
+constexpr Names<Partitioner, 2> kPartitioners = {
+    {{"slot", Partitioner::kSlot}, {"md5", Partitioner::kMd5}}};
+constexpr Names<LogLevel, 4> kLevels = {{{"debug", LogLevel::kDebug},
+                                         {"verbose", LogLevel::kVerbose},
+                                         {"notice", LogLevel::kNotice},
+                                         {"warning", LogLevel::kWarning}}};
+
+template <typename T, size_t kCount>
+bool ReadName(const Names<T, kCount>& names, Words words, T* value) {
+  if (words.size() != 1) return false;
+  for (const auto& [name, meaning] : names) {
+    if (!EqualsIgnoreCase(name, words[0])) continue;
+    *value = meaning;
+    return true;
+  }
+  return false;
+}
+
+template <typename T, size_t kCount>
+std::string PrintName(const Names<T, kCount>& names, T value) {
+  for (const auto& [name, meaning] : names) {
+    if (meaning == value) return std::string(name);
+  }
+  return {};
+}
+
+// The pieces of `text` between the characters of `separators`; empty ones are left out.
+std::vector<std::string_view> Split(std::string_view text, std::string_view separators) {
+  std::vector<std::string_view> pieces;
+  while (true) {
+    const size_t begin = text.find_first_not_of(separators);
+    if (begin == std::string_view::npos) return pieces;
+    text.remove_prefix(begin);
+    const size_t end = std::min(text.find_first_of(separators), text.size());
+    pieces.push_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+}
+
+// "host:port" or "[::1]:port".
+std::optional<Address> ParseAddress(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const std::optional<int64_t> port = ParseInteger(text.substr(colon + 1));
+  if (host.empty() || !port || *port < 1 || *port > 65535) return std::nullopt;
+  return Address{std::string(host), static_cast<uint16_t>(*port)};
+}
+
+}  // namespace
+
+bool ReadBind(Options* options, Words words) {
+  std::vector<std::string> addresses;
+  for (const std::string& word : words) {
+    for (const std::string_view address : Split(word, " \t")) {
+      addresses.emplace_back(address == "*" ? "0.0.0.0" : address);
+    }
+  }
+  if (addresses.empty() || addresses.size() > 16) return false;
+  options->bind = std::move(addresses);
+  return true;
+}
+
+std::string PrintBind(const Options& options) {
+  return fmt::format("{}", fmt::join(options.bind, " "));
+}
+
+bool ReadSeeds(Options* options, Words words) {
+  std::vector<Address> seeds;
+  for (const std::string& word : words) {
+    for (const std::string_view text : Split(word, ", \t")) {
+      std::optional<Address> seed = ParseAddress(text);
+      if (!seed) return false;
+      seeds.push_back(std::move(*seed));
+    }
+  }
+  if (seeds.size() > 1024) return false;
+  options->seeds = std::move(seeds);
+  return true;
+}
+
+std::string PrintSeeds(const Options& options) {
+  std::string text;
+  for (const Address& seed : options.seeds) {
+    const bool bracketed = seed.host.find(':') != std::string::npos;
+    const std::string host = bracketed ? "[" + seed.host + "]" : seed.host;
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", host, seed.port);
+  }
+  return text;
+}
+
+bool ReadEngine(Options* options, Words words) {
+  return ReadName(kEngines, words, &options->engine);
+}
+std::string PrintEngine(const Options& options) { return PrintName(kEngines, options.engine); }
+
+bool ReadFsync(Options* options, Words words) {
+  return ReadName(kPolicies, words, &options->fsync);
+}
+std::string PrintFsync(const Options& options) { return PrintName(kPolicies, options.fsync); }
+
+// One kind so far: nothing is kept.
+bool ReadPlacement(Options*, Words words) { return words.size() == 1 && words[0] == "equal"; }
+std::string PrintPlacement(const Options&) { return "equal"; }
+
+bool ReadPartitions(Options* options, Words words) {
+  if (words.size() != 1) return false;
+  const std::optional<int64_t> value = ParseInteger(words[0]);
+  if (!value || *value < 1 || *value > int64_t{kSlotCount}) return false;
+  const uint32_t partitions = static_cast<uint32_t>(*value);
+  if (!std::has_single_bit(partitions)) return false;
+  options->partitions = partitions;
+  return true;
+}
+
+bool ReadPartitioner(Options* options, Words words) {
+  return ReadName(kPartitioners, words, &options->partitioner);
+}
+std::string PrintPartitioner(const Options& options) {
+  return PrintName(kPartitioners, options.partitioner);
+}
+
+bool ReadWeight(Options* options, Words words) {
+  if (words.size() != 1) return false;
+  double weight = 0;
+  const char* const end = words[0].data() + words[0].size();
+  const auto [rest, error] = std::from_chars(words[0].data(), end, weight);
+  if (error != std::errc{} || rest != end || !(weight >= 0.001 && weight <= 1000)) return false;
+  options->weight_thousandths = static_cast<uint32_t>(std::lround(weight * 1000));
+  return true;
+}
+std::string PrintWeight(const Options& options) {
+  return fmt::format("{}", static_cast<double>(options.weight_thousandths) / 1000);
+}
+
+bool ReadLogLevel(Options* options, Words words) {
+  return ReadName(kLevels, words, &options->loglevel);
+}
+std::string PrintLogLevel(const Options& options) { return PrintName(kLevels, options.loglevel); }
+
+// "normal HARD SOFT SECONDS": the other classes of Redis have no clients here.
+bool ReadOutputLimit(Options* options, Words words) {
+  std::vector<std::string_view> parts;
+  for (const std::string& word : words) {
+    for (const std::string_view part : Split(word, " \t")) parts.push_back(part);
+  }
+  if (parts.size() != 4 || !EqualsIgnoreCase(parts[0], "normal")) return false;
+  const std::optional<uint64_t> hard = ParseBytes(parts[1]);
+  const std::optional<uint64_t> soft = ParseBytes(parts[2]);
+  const std::optional<int64_t> seconds = ParseInteger(parts[3]);
+  if (!hard || !soft || !seconds || *seconds < 0 || *seconds > INT32_MAX) return false;
+  options->output_limit = {*hard, *soft, *seconds};
+  return true;
+}
+std::string PrintOutputLimit(const Options& options) {
+  const OutputLimit& limit = options.output_limit;
+  return fmt::format("normal {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
+}
+
+}  // namespace option
+}  // namespace cartwheel
