@@ -53,7 +53,7 @@ BANNED = [
      r"gmtime(_r)?|strftime)\s*\(|(?<![\w.>])(std\s*::\s*|::\s*)?(time|clock)\s*\(\s*(nullptr|NULL|0|&\w+)?\s*\)\s*[;,)+*/%-]"
      r"|__rdtsc\b|__builtin_ia32_rdtsc", "a clock"),
     (r"\b(random_device|mt19937(_64)?|default_random_engine|getrandom|getentropy|arc4random\w*|"
-     r"RAND_bytes)\b|(?<![\w.>])(std\s*::\s*)?(rand|srand|random|srandom|drand48|rand_r)\s*\(",
+     r"RAND_bytes)\b|(?<![\w.>])(std\s*::\s*|::\s*)?((rand|random|drand48)\s*\(\s*\)|(srand|srandom|rand_r)\s*\()",
      "a source of chance (use base/random.h)"),
     (r"\bstd\s*::\s*(jthread|thread|async|future|promise)\b|\bpthread_\w+|\bthread_local\b|"
      r"\bstd\s*::\s*this_thread\b", "a thread"),
@@ -270,6 +270,7 @@ PLANTS = [
     ("cluster/a.cc", "void F() {\n  absl::flat_hash_map<int, int> m;\n"
      "  // order stays inside: a sum does not depend on it\n  for (auto& [k, v] : m) sum += v;\n}", None),
     ("base/check.cc", 'void F() { std::fprintf(stderr, "x"); }', None),
+    ("cluster/a.h", "struct A {\n  explicit A(uint64_t seed) : random(seed) {}\n  Random random;\n};", None),
     ("cluster/a.cc", "const uint64_t kLarge = 1'000'000;\nchar F() { return 'a'; }\n", None),
 ]
 
