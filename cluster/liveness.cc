@@ -10,7 +10,7 @@ void Liveness::SetMembers(const std::vector<Member>& members, int64_t mono_us) {
   for (const Member& member : members) {
     if (member.id == self_) continue;
     const Peer* known = Find(member.id);
-    peers.push_back(known != nullptr ? *known : Peer{member.id, mono_us, 0, false, false});
+    peers.push_back(known != nullptr ? *known : Peer{member.id, mono_us, 0, false, false, true});
   }
   peers_ = std::move(peers);
 }
@@ -41,14 +41,21 @@ bool Liveness::IsAlive(NodeId peer) const {
   return known != nullptr && !known->suspect && !known->silent;
 }
 
-bool Liveness::Expire(int64_t mono_us) {
-  bool changed = false;
+void Liveness::Expire(int64_t mono_us) {
   for (Peer& peer : peers_) {
-    if (peer.silent || mono_us - peer.heard_us <= node_timeout_us_) continue;
-    peer.silent = true;
-    changed = true;
+    if (mono_us - peer.heard_us > node_timeout_us_) peer.silent = true;
   }
-  return changed;
+}
+
+std::vector<Liveness::Transition> Liveness::TakeTransitions() {
+  std::vector<Transition> transitions;
+  for (Peer& peer : peers_) {
+    const bool alive = !peer.suspect && !peer.silent;
+    if (alive == peer.reported_alive) continue;
+    peer.reported_alive = alive;
+    transitions.push_back({peer.id, alive});
+  }
+  return transitions;
 }
 
 void Liveness::Forgive(int64_t us) {

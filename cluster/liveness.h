@@ -24,10 +24,17 @@ class Liveness {
   void Suspect(NodeId peer);                    // a request timed out, or its link was lost
 
   bool IsAlive(NodeId peer) const;
-  // Silence ends a life: to be called now and then; true when somebody's state changed.
-  bool Expire(int64_t mono_us);
+  // Silence ends a life: to be called now and then.
+  void Expire(int64_t mono_us);
   // We were stopped ourselves for `us`: nobody else was silent in that time.
   void Forgive(int64_t us);
+
+  // Who is alive now and was not at the last call, or the other way round.
+  struct Transition {
+    NodeId id;
+    bool alive;
+  };
+  std::vector<Transition> TakeTransitions();
 
   // Peers that want a probe: not heard of for a third of node-timeout, or suspect.
   std::vector<NodeId> ToProbe(int64_t mono_us);
@@ -39,6 +46,7 @@ class Liveness {
     int64_t probed_us;
     bool suspect;
     bool silent;
+    bool reported_alive;
   };
 
   Peer* Find(NodeId id);

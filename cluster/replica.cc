@@ -71,13 +71,10 @@ Dot Replica::NextDot(const StoredVersion& current, const CausalContext& given, i
   return {{self_, *mark}, 1};
 }
 
-bool Replica::PastBounds(const Object& next, const Object& current) const {
-  if (next.siblings.size() > limits_.siblings_max &&
-      next.siblings.size() > current.siblings.size()) {
-    return true;
-  }
-  const size_t bytes = ByteSize(next);
-  return bytes > limits_.object_max_bytes && bytes > ByteSize(current);
+// What was past the bounds before may be written as long as it does not grow.
+bool Replica::PastBounds(const Object& next, size_t siblings_before, size_t bytes_before) const {
+  if (next.siblings.size() > std::max<size_t>(limits_.siblings_max, siblings_before)) return true;
+  return ByteSize(next) > std::max<size_t>(limits_.object_max_bytes, bytes_before);
 }
 
 Result<uint64_t> Replica::Store(const KeyRef& key, const Object& object, uint64_t mark) {
@@ -109,19 +106,22 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion version, const View& 
   sibling.bytes = std::move(version.bytes);
 
   Minted minted;
-  minted.delta = DeltaOf(version.context, sibling);
   if (version.plain) {
     // A plain write's delta is all that stays: nothing here is left uncovered.
-    if (PastBounds(minted.delta, current->object)) {
+    minted.delta = DeltaOf(version.context, std::move(sibling));
+    if (PastBounds(minted.delta, current->object.siblings.size(), ByteSize(current->object))) {
       return Error(ErrorCode::kTooMany, "the value is past object-max-bytes");
     }
     minted.sequence = *Store(key, minted.delta, mark);
     return minted;
   }
-  Object next = current->object;
+  minted.delta = DeltaOf(version.context, sibling);
+  Object next = std::move(current->object);
+  const size_t siblings_before = next.siblings.size();
+  const size_t bytes_before = ByteSize(next);
   PutInto(&next, version.context, std::move(sibling));
   DropDeadBytes(&next, view);
-  if (PastBounds(next, current->object)) {
+  if (PastBounds(next, siblings_before, bytes_before)) {
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
   }
   if (next.siblings.size() > 1) ++counters_->siblings_created;

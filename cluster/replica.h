@@ -96,7 +96,7 @@ class Replica {
   Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
               uint64_t* mark);
   Result<uint64_t> Store(const KeyRef& key, const Object& object, uint64_t mark);
-  bool PastBounds(const Object& next, const Object& current) const;
+  bool PastBounds(const Object& next, size_t siblings_before, size_t bytes_before) const;
 
   NodeId self_;
   StorageEngine* engine_;

@@ -1,0 +1,198 @@
+#include "cluster/coordinator.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace cartwheel {
+
+Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key key) {
+  if (free_.empty()) {
+    CHECK(operations_.size() < (size_t{1} << kIndexBits));
+    free_.push_back(static_cast<uint32_t>(operations_.size()));
+    operations_.push_back(std::make_unique<Operation>());
+    operations_.back()->id = operations_.size() - 1;
+  }
+  const uint32_t index = free_.back();
+  free_.pop_back();
+  Operation* op = operations_[index].get();
+  const uint64_t id = op->id + (uint64_t{1} << kIndexBits);
+  *op = Operation{};
+  op->id = id;
+  op->what = what;
+  op->started_us = turn.now.mono_us;
+  op->position = context_->Locate(key.db, key.bytes).position;
+  op->key = std::move(key);
+  finals_.push_back({turn.now.mono_us + 2 * context_->options.replica_timeout_ms * 1000, id, 0});
+  context_->counters.operations_in_flight = ++in_flight_;
+  return op;
+}
+
+Coordinator::Operation* Coordinator::Find(uint64_t id) {
+  const uint64_t index = id & ((uint64_t{1} << kIndexBits) - 1);
+  if (index >= operations_.size()) return nullptr;
+  Operation* op = operations_[index].get();
+  return op->id == id && op->phase != Phase::kFree ? op : nullptr;
+}
+
+void Coordinator::Free(Operation* op) {
+  op->phase = Phase::kFree;
+  free_.push_back(static_cast<uint32_t>(op->id & ((uint64_t{1} << kIndexBits) - 1)));
+  context_->counters.operations_in_flight = --in_flight_;
+}
+
+void Coordinator::EnterStep(const Turn& turn, Operation* op, Phase phase) {
+  op->phase = phase;
+  ++op->step;
+  op->asked.clear();
+  op->failed.clear();
+  timeouts_.push_back(
+      {turn.now.mono_us + context_->options.replica_timeout_ms * 1000, op->id, op->step});
+}
+
+NodeId Coordinator::NextCandidate(const Operation& op, bool self_first) const {
+  const auto replicas = context_->ring->Replicas(op.position.slot);
+  const auto was_asked = [&](NodeId node) {
+    return std::any_of(op.asked.begin(), op.asked.end(),
+                       [&](const Asked& asked) { return asked.node == node; });
+  };
+  NodeId fallback = 0;
+  NodeId live = 0;
+  for (const NodeId node : replicas) {
+    if (was_asked(node)) continue;
+    if (self_first && node == context_->self()) return node;
+    if (live == 0 && context_->liveness.IsAlive(node)) live = node;
+    if (fallback == 0) fallback = node;
+  }
+  return live != 0 ? live : fallback;
+}
+
+void Coordinator::Reply(const Turn& turn, Operation* op, uint64_t after,
+                        decltype(Answer::result) result) {
+  CHECK(!op->answered);
+  op->answered = true;
+  if (std::holds_alternative<NoQuorum>(result)) ++context_->counters.no_quorum;
+  if (op->peer != 0) {
+    RespondToPeer(turn, *op, after, result);
+    return;
+  }
+  turn.effects->answers.push_back({op->client, after, std::move(result)});
+}
+
+void Coordinator::FinishNoQuorum(const Turn& turn, Operation* op, char which) {
+  const NoQuorum answer = which == 'R' ? NoQuorum{'R', op->r, op->read.answered()}
+                                       : NoQuorum{'W', op->w, op->write.answered()};
+  if (op->what == What::kUpdate) LeaveQueue(turn, op->position, op->id);
+  if (!op->answered) Reply(turn, op, 0, answer);
+  Free(op);
+}
+
+void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
+  const size_t count = operations_.size();
+  for (size_t i = 0; i < count; ++i) {
+    Operation* op = operations_[i].get();
+    const bool waits = std::any_of(op->asked.begin(), op->asked.end(),
+                                   [&](const Asked& asked) { return asked.node == peer; });
+    if (!waits) continue;
+    switch (op->phase) {
+      case Phase::kReading:
+        if (!op->read.HasReplied(peer)) {
+          MarkFailed(op, peer);
+          CheckRead(turn, op);
+        }
+        break;
+      case Phase::kMinting:
+        if (op->asked.back().node == peer) TryNextMinter(turn, op);
+        break;
+      case Phase::kForwarded:
+        Reply(turn, op, 0, Unknown{});
+        Free(op);
+        break;
+      case Phase::kFree:
+      case Phase::kQueued:
+      case Phase::kStoring: break;
+    }
+  }
+}
+
+void Coordinator::MarkFailed(Operation* op, NodeId node) {
+  if (std::find(op->failed.begin(), op->failed.end(), node) == op->failed.end()) {
+    op->failed.push_back(node);
+  }
+}
+
+void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
+  switch (op->phase) {
+    case Phase::kReading:
+      for (const Asked& asked : op->asked) {
+        if (op->read.HasReplied(asked.node) || asked.node == context_->self()) continue;
+        context_->liveness.Suspect(asked.node);
+        MarkFailed(op, asked.node);
+      }
+      if (op->what == What::kDelete) {
+        DeleteAfterRead(turn, op);
+      } else {
+        CheckRead(turn, op);
+      }
+      break;
+    case Phase::kMinting:
+      context_->liveness.Suspect(op->asked.back().node);
+      TryNextMinter(turn, op);
+      break;
+    case Phase::kStoring:
+      for (const Asked& asked : op->asked) {
+        if (!op->write.HasStored(asked.node)) context_->liveness.Suspect(asked.node);
+      }
+      if (op->answered) Free(op);
+      break;
+    case Phase::kForwarded: context_->liveness.Suspect(op->asked.back().node); break;
+    case Phase::kQueued:
+    case Phase::kFree: break;
+  }
+}
+
+void Coordinator::OnFinal(const Turn& turn, Operation* op) {
+  switch (op->phase) {
+    case Phase::kQueued: FinishNoQuorum(turn, op, 'R'); break;
+    case Phase::kReading: FinishNoQuorum(turn, op, op->what == What::kDelete ? 'W' : 'R'); break;
+    case Phase::kMinting:
+    case Phase::kStoring: FinishNoQuorum(turn, op, 'W'); break;
+    case Phase::kForwarded:
+      Reply(turn, op, 0, Unknown{});
+      Free(op);
+      break;
+    case Phase::kFree: break;
+  }
+}
+
+void Coordinator::Tick(const Turn& turn) {
+  const auto take = [&](std::deque<Deadline>* queue) -> Operation* {
+    while (!queue->empty() && queue->front().at_us <= turn.now.mono_us) {
+      const Deadline due = queue->front();
+      queue->pop_front();
+      Operation* op = Find(due.id);
+      if (op != nullptr && (due.step == 0 || due.step == op->step)) return op;
+    }
+    return nullptr;
+  };
+  while (Operation* op = take(&hedges_)) {
+    if (AskNextReplica(turn, op)) {
+      ++context_->counters.hedges;
+      hedges_.push_back(
+          {turn.now.mono_us + context_->options.hedge_delay_ms * 1000, op->id, op->step});
+    }
+    CheckRead(turn, op);
+  }
+  while (Operation* op = take(&timeouts_)) OnTimeout(turn, op);
+  while (Operation* op = take(&finals_)) OnFinal(turn, op);
+}
+
+int64_t Coordinator::NextDeadline() const {
+  int64_t next = std::numeric_limits<int64_t>::max();
+  for (const auto* queue : {&hedges_, &timeouts_, &finals_}) {
+    if (!queue->empty()) next = std::min(next, queue->front().at_us);
+  }
+  return next;
+}
+
+}  // namespace cartwheel

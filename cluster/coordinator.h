@@ -1,0 +1,151 @@
+// Coordinator: carries this node's clients' reads, writes and updates through their quorums
+// (Dynamo, section 5). It owns the operations in flight: whom they asked, until when, and whom to
+// answer. The quorum logic itself is ReadOp and WriteOp; local copies are Replica's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cluster/client_op.h"
+#include "cluster/messages.h"
+#include "cluster/node_context.h"
+#include "cluster/read_op.h"
+#include "cluster/write_op.h"
+
+namespace cartwheel {
+
+class Coordinator {
+ public:
+  explicit Coordinator(NodeContext* context) : context_(context) {}
+
+  void Start(const Turn& turn, uint64_t client, ReadOperation operation);
+  void Start(const Turn& turn, uint64_t client, PutOperation operation);
+  void Start(const Turn& turn, uint64_t client, DeleteOperation operation);
+  void Start(const Turn& turn, uint64_t client, UpdateOperation operation);
+
+  void OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request);
+  void OnReadResponse(const Turn& turn, NodeId from, const ReadResponse& response);
+  void OnMintResponse(const Turn& turn, NodeId from, const MintResponse& response);
+  void OnMergeResponse(const Turn& turn, NodeId from, const MergeResponse& response);
+  void OnUpdateResponse(const Turn& turn, NodeId from, const UpdateResponse& response);
+
+  // Whatever was asked of the peer will not be answered.
+  void OnPeerLost(const Turn& turn, NodeId peer);
+
+  void Tick(const Turn& turn);
+  // In mono_us; INT64_MAX when nothing is in flight.
+  int64_t NextDeadline() const;
+  size_t in_flight() const { return in_flight_; }
+
+ private:
+  enum class Phase : uint8_t {
+    kFree,
+    kQueued,  // an update that waits for another of its key
+    kReading,
+    kMinting,
+    kStoring,
+    kForwarded,  // an update that another node carries out
+  };
+  enum class What : uint8_t { kRead, kPut, kDelete, kUpdate };
+
+  struct Asked {
+    NodeId node;
+    uint64_t have;  // the version hash we told it, with a read
+  };
+  // One operation in flight.
+  struct Operation {
+    uint64_t id = 0;  // generation << kIndexBits | index: also the request id on the bus
+    Phase phase = Phase::kFree;
+    What what = What::kRead;
+    bool answered = false;
+    bool explain = false;
+    uint8_t r = 0;
+    uint8_t w = 0;
+    uint32_t step = 0;    // deadlines of earlier steps no longer count
+    uint64_t client = 0;  // or, for an update that `peer` sent us, its request
+    NodeId peer = 0;
+    int64_t started_us = 0;
+    uint64_t after = 0;  // the storage sequence of what we saw or wrote here
+    Key key;
+    Position position;
+    ReadOp read;
+    WriteOp write;
+    NewVersion version;
+    Update update;
+    UpdateResult update_result;
+    CausalContext put_context;            // what a put answers with
+    absl::InlinedVector<Asked, 4> asked;  // in this step
+    absl::InlinedVector<NodeId, 4> failed;
+    std::vector<ReplicaAnswer> replicas;  // with explain
+  };
+  struct Deadline {
+    int64_t at_us;
+    uint64_t id;
+    uint32_t step;
+  };
+
+  static constexpr int kIndexBits = 24;
+
+  // Operations in flight (coordinator.cc).
+  Operation* Allocate(const Turn& turn, What what, Key key);
+  Operation* Find(uint64_t id);
+  void Free(Operation* op);
+  void EnterStep(const Turn& turn, Operation* op, Phase phase);
+  KeyRef Ref(const Operation& op) const { return {op.position, op.key.db, op.key.bytes}; }
+  View ViewOf(const Turn& turn, const Operation& op) const {
+    return context_->ViewOf(op.key.db, turn.now);
+  }
+  // The next replica to ask in this step: this node first when wanted, then the live ones in
+  // preference order, then the others; 0 when all were asked.
+  NodeId NextCandidate(const Operation& op, bool self_first) const;
+  static void MarkFailed(Operation* op, NodeId node);
+  void OnTimeout(const Turn& turn, Operation* op);
+  void OnFinal(const Turn& turn, Operation* op);
+  void Reply(const Turn& turn, Operation* op, uint64_t after, decltype(Answer::result) result);
+  void FinishNoQuorum(const Turn& turn, Operation* op, char which);
+
+  // Reading (coordinator_read.cc). What ends an operation frees it: `op` is gone afterwards.
+  bool TryReadAlone(const Turn& turn, uint64_t client, const ReadOperation& operation);
+  void BeginReading(const Turn& turn, Operation* op);
+  bool AskNextReplica(const Turn& turn, Operation* op);
+  void ReadLocally(const Turn& turn, Operation* op);
+  void AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash, Object object);
+  void CheckRead(const Turn& turn, Operation* op);
+  void FinishRead(const Turn& turn, Operation* op);
+  void FailRead(const Turn& turn, Operation* op);
+  void AnswerRead(const Turn& turn, Operation* op);
+  void RepairReplied(const Turn& turn, Operation* op);
+  void CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t hash, NodeId holder,
+                      const Operation* op);
+
+  // Writing (coordinator_write.cc).
+  bool TryPutAlone(const Turn& turn, uint64_t client, PutOperation* operation);
+  void DeleteAfterRead(const Turn& turn, Operation* op);
+  void BeginMinting(const Turn& turn, Operation* op);
+  void TryNextMinter(const Turn& turn, Operation* op);
+  void OnMinted(const Turn& turn, Operation* op, Minted minted, NodeId minter);
+  void CheckWrite(const Turn& turn, Operation* op);
+
+  // Updates (coordinator_update.cc).
+  void BeginUpdate(const Turn& turn, Operation* op);
+  void ApplyAfterRead(const Turn& turn, Operation* op);
+  void LeaveQueue(const Turn& turn, const Position& position, uint64_t id);
+  void RespondToPeer(const Turn& turn, const Operation& op, uint64_t after,
+                     const decltype(Answer::result)& result);
+
+  NodeContext* context_;
+  std::vector<std::unique_ptr<Operation>> operations_;
+  std::vector<uint32_t> free_;
+  size_t in_flight_ = 0;
+  // Each class of deadline is a constant delay, so that a queue keeps it in order.
+  std::deque<Deadline> hedges_;
+  std::deque<Deadline> timeouts_;
+  std::deque<Deadline> finals_;
+  // Updates of a key run one after the other: the first of the queue is at work.
+  std::map<Position, std::deque<uint64_t>> update_queues_;
+};
+
+}  // namespace cartwheel

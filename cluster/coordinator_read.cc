@@ -1,0 +1,205 @@
+// Coordinator, reading: R replicas, hedges, the merge, and read repair after the answer.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/coordinator.h"
+
+namespace cartwheel {
+
+void Coordinator::Start(const Turn& turn, uint64_t client, ReadOperation operation) {
+  ++context_->counters.reads;
+  if (TryReadAlone(turn, client, operation)) return;
+  Operation* op = Allocate(turn, What::kRead, std::move(operation.key));
+  op->client = client;
+  op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
+  op->explain = operation.explain;
+  BeginReading(turn, op);
+}
+
+// R of 1 on a replica: nothing is in flight, nothing is kept.
+bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOperation& operation) {
+  const uint8_t r = operation.r != 0 ? operation.r : context_->ring->r();
+  if (r != 1 || operation.explain) return false;
+  const KeyRef key = context_->Locate(operation.key.db, operation.key.bytes);
+  if (!context_->Replicates(key.position.slot, context_->self())) return false;
+  auto version = context_->replica.Load(key);
+  if (!version) return false;
+  const size_t siblings = version->object.siblings.size();
+  if (siblings > 0) ++context_->counters.reads_by_siblings[std::min<size_t>(siblings, 4) - 1];
+  turn.effects->answers.push_back(
+      {client, version->sequence, ReadAnswer{std::move(version->object), {}}});
+  CompareUnasked(turn, key, version->hash, context_->self(), nullptr);
+  return true;
+}
+
+void Coordinator::BeginReading(const Turn& turn, Operation* op) {
+  EnterStep(turn, op, Phase::kReading);
+  op->read = ReadOp(op->position, op->r);
+  hedges_.push_back({turn.now.mono_us + context_->options.hedge_delay_ms * 1000, op->id, op->step});
+  const size_t want = op->explain ? context_->ring->n() : op->r;
+  while (op->asked.size() - op->failed.size() < want && AskNextReplica(turn, op)) {
+  }
+  CheckRead(turn, op);
+}
+
+// False when every replica was asked.
+bool Coordinator::AskNextReplica(const Turn& turn, Operation* op) {
+  const NodeId node = NextCandidate(*op, true);
+  if (node == 0) return false;
+  const uint64_t have = op->explain ? 0 : op->read.merged_hash();
+  op->asked.push_back({node, have});
+  if (node == context_->self()) {
+    ReadLocally(turn, op);
+    return true;
+  }
+  turn.Request(node, Encode(ReadRequest{.request = op->id,
+                                        .epoch = context_->epoch(),
+                                        .have = have,
+                                        .db = op->key.db,
+                                        .key = op->key.bytes}));
+  return true;
+}
+
+void Coordinator::ReadLocally(const Turn& turn, Operation* op) {
+  auto version = context_->replica.Load(Ref(*op));
+  if (!version) {
+    MarkFailed(op, context_->self());
+    return;
+  }
+  op->after = std::max(op->after, version->sequence);
+  AddReply(turn, op, context_->self(), version->hash, std::move(version->object));
+}
+
+void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash,
+                           Object object) {
+  if (op->explain) {
+    op->replicas.push_back({.node = node,
+                            .primary = true,
+                            .answered_in_us = turn.now.mono_us - op->started_us,
+                            .object = WithoutBytes(object),
+                            .same = false});
+  }
+  op->read.Add(node, hash, std::move(object));
+}
+
+void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadResponse& response) {
+  Operation* op = Find(response.request);
+  if (op == nullptr || op->phase != Phase::kReading || op->read.HasReplied(from)) return;
+  const auto asked = std::find_if(op->asked.begin(), op->asked.end(),
+                                  [&](const Asked& a) { return a.node == from; });
+  if (asked == op->asked.end()) return;
+  switch (response.status) {
+    case ReadStatus::kSame: op->read.AddSame(from, asked->have); break;
+    case ReadStatus::kNothing: AddReply(turn, op, from, 0, Object()); break;
+    case ReadStatus::kFailed: MarkFailed(op, from); break;
+    case ReadStatus::kObject: {
+      auto object = DecodeObject(response.object);
+      if (!object) {
+        ++context_->counters.messages_bad;
+        MarkFailed(op, from);
+        break;
+      }
+      const uint64_t hash = VersionHash(op->position, *object);
+      AddReply(turn, op, from, hash, *std::move(object));
+      break;
+    }
+  }
+  CheckRead(turn, op);
+}
+
+void Coordinator::CheckRead(const Turn& turn, Operation* op) {
+  const auto settled = [&] {
+    size_t count = op->read.answered();
+    for (const NodeId node : op->failed) count += op->read.HasReplied(node) ? 0 : 1;
+    return count;
+  };
+  // Whoever failed is replaced at once.
+  while (!op->explain && !op->read.Enough() &&
+         op->asked.size() - settled() + op->read.answered() < op->r && AskNextReplica(turn, op)) {
+  }
+  const bool all_settled = settled() >= op->asked.size();
+  if (op->explain ? all_settled : op->read.Enough()) {
+    if (op->read.Enough()) {
+      FinishRead(turn, op);
+    } else {
+      FailRead(turn, op);
+    }
+  } else if (all_settled && NextCandidate(*op, true) == 0) {
+    FailRead(turn, op);
+  }
+}
+
+void Coordinator::FinishRead(const Turn& turn, Operation* op) {
+  switch (op->what) {
+    case What::kDelete: DeleteAfterRead(turn, op); break;
+    case What::kUpdate: ApplyAfterRead(turn, op); break;
+    case What::kRead:
+      RepairReplied(turn, op);
+      AnswerRead(turn, op);
+      break;
+    case What::kPut: CHECK(false);
+  }
+}
+
+void Coordinator::FailRead(const Turn& turn, Operation* op) {
+  if (op->what == What::kDelete) {
+    DeleteAfterRead(turn, op);
+  } else {
+    FinishNoQuorum(turn, op, 'R');
+  }
+}
+
+void Coordinator::AnswerRead(const Turn& turn, Operation* op) {
+  const size_t siblings = op->read.merged().siblings.size();
+  if (siblings > 0) ++context_->counters.reads_by_siblings[std::min<size_t>(siblings, 4) - 1];
+  for (ReplicaAnswer& replica : op->replicas) {
+    replica.same = replica.object.context == op->read.merged().context &&
+                   replica.object.siblings.size() == siblings;
+  }
+  Reply(turn, op, op->after, ReadAnswer{op->read.TakeMerged(), std::move(op->replicas)});
+  Free(op);
+}
+
+// Read repair (Dynamo, section 5): whoever answered with less gets the merge; the replicas that
+// were not asked are told what it is, and exchange copies if theirs differs.
+void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
+  const uint64_t hash = op->read.merged_hash();
+  std::string object;
+  NodeId holder = 0;
+  for (const ReadOp::Replied& replied : op->read.replied()) {
+    if (holder == 0 || replied.node == context_->self()) holder = replied.node;
+    if (replied.hash == hash) continue;
+    ++context_->counters.read_repairs;
+    if (replied.node == context_->self()) {
+      const auto merged = context_->replica.Merge(Ref(*op), op->read.merged(), ViewOf(turn, *op));
+      if (merged) op->after = std::max(op->after, merged->sequence);
+      continue;
+    }
+    if (object.empty()) EncodeObject(op->read.merged(), &object);
+    turn.Request(replied.node, Encode(MergeRequest{.request = 0,
+                                                   .epoch = context_->epoch(),
+                                                   .exchange = false,
+                                                   .db = op->key.db,
+                                                   .key = op->key.bytes,
+                                                   .object = object}));
+  }
+  CompareUnasked(turn, Ref(*op), hash, holder, op);
+}
+
+void Coordinator::CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t hash, NodeId holder,
+                                 const Operation* op) {
+  for (const NodeId node : context_->ring->Replicas(key.position.slot)) {
+    if (node == holder || node == context_->self() || !context_->liveness.IsAlive(node)) continue;
+    const bool was_asked =
+        op != nullptr && std::any_of(op->asked.begin(), op->asked.end(),
+                                     [&](const Asked& asked) { return asked.node == node; });
+    if (was_asked) continue;
+    turn.Request(node, Encode(CompareRequest{.epoch = context_->epoch(),
+                                             .have = hash,
+                                             .holder = holder,
+                                             .db = key.db,
+                                             .key = key.bytes}));
+  }
+}
+
+}  // namespace cartwheel

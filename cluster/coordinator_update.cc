@@ -1,0 +1,164 @@
+// Coordinator, updates: read-modify-write at the key's first live node, one at a time per key.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/coordinator.h"
+
+namespace cartwheel {
+
+void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation operation) {
+  ++context_->counters.updates;
+  Operation* op = Allocate(turn, What::kUpdate, std::move(operation.key));
+  op->client = client;
+  op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
+  op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
+  op->update = std::move(operation.update);
+  const NodeId first = context_->FirstLive(op->position.slot);
+  if (first == context_->self()) {
+    BeginUpdate(turn, op);
+    return;
+  }
+  EnterStep(turn, op, Phase::kForwarded);
+  op->asked.push_back({first, 0});
+  turn.Request(first, Encode(UpdateRequest{.request = op->id,
+                                           .epoch = context_->epoch(),
+                                           .operation = 0,
+                                           .r = op->r,
+                                           .w = op->w,
+                                           .db = op->key.db,
+                                           .update = std::move(op->update),
+                                           .key = op->key.bytes}));
+}
+
+void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request) {
+  const KeyRef key = context_->Locate(request.db, request.key);
+  if (!context_->Replicates(key.position.slot, context_->self())) {
+    UpdateResponse refusal;
+    refusal.request = request.request;
+    refusal.result.text = "the node that was asked does not hold this key";
+    turn.Respond(from, 0, Encode(refusal));
+    return;
+  }
+  Operation* op = Allocate(turn, What::kUpdate, {request.db, std::string(request.key)});
+  op->peer = from;
+  op->client = request.request;
+  op->r = std::clamp<uint8_t>(request.r, 1, context_->ring->n());
+  op->w = std::clamp<uint8_t>(request.w, 1, context_->ring->n());
+  op->update = request.update;
+  BeginUpdate(turn, op);
+}
+
+void Coordinator::BeginUpdate(const Turn& turn, Operation* op) {
+  std::deque<uint64_t>& queue = update_queues_[op->position];
+  queue.push_back(op->id);
+  op->phase = Phase::kQueued;
+  if (queue.front() == op->id) BeginReading(turn, op);
+}
+
+// The operation no longer holds up its key's next one, which begins.
+void Coordinator::LeaveQueue(const Turn& turn, const Position& position, uint64_t id) {
+  const auto it = update_queues_.find(position);
+  if (it == update_queues_.end()) return;
+  std::deque<uint64_t>& queue = it->second;
+  const bool was_first = queue.front() == id;
+  queue.erase(std::remove(queue.begin(), queue.end(), id), queue.end());
+  if (queue.empty()) {
+    update_queues_.erase(it);
+    return;
+  }
+  if (!was_first) return;
+  Operation* next = Find(queue.front());
+  CHECK(next != nullptr);
+  BeginReading(turn, next);
+}
+
+void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
+  const KeyRef key = Ref(*op);
+  const View view = ViewOf(turn, *op);
+  const auto fail = [&](const Status& status) {
+    Reply(turn, op, 0, status);
+    const Position position = op->position;
+    const uint64_t id = op->id;
+    Free(op);
+    LeaveQueue(turn, position, id);
+  };
+  // What the quorum knows becomes our own copy; the update then acts on that, so that a write which
+  // came here in the meantime is seen as well.
+  const auto merged = context_->replica.Merge(key, op->read.TakeMerged(), view);
+  if (!merged) return fail(merged.error());
+  const auto current = context_->replica.Load(key);
+  if (!current) return fail(current.error());
+  UpdateEffect effect =
+      ApplyUpdate(op->update, current->object, view, context_->options.max_value_bytes);
+  op->update_result = std::move(effect.result);
+  if (effect.write == UpdateEffect::Write::kNothing) {
+    Reply(turn, op, std::max(op->after, current->sequence),
+          UpdateAnswer{std::move(op->update_result)});
+    const Position position = op->position;
+    const uint64_t id = op->id;
+    Free(op);
+    LeaveQueue(turn, position, id);
+    return;
+  }
+  uint64_t operation = 0;
+  while (operation == 0) operation = context_->random.Next();
+  op->version = NewVersion();
+  op->version.plain = true;
+  op->version.operation = operation;
+  Result<Minted> minted;
+  if (effect.write == UpdateEffect::Write::kRewriteTtl) {
+    minted = context_->replica.RewriteExpiry(key, operation, effect.expires_at_ms, view);
+  } else {
+    NewVersion version = op->version;
+    version.kind =
+        effect.write == UpdateEffect::Write::kTombstone ? Kind::kTombstone : Kind::kValue;
+    version.bytes = std::move(effect.bytes);
+    version.expires_at_ms = effect.expires_at_ms;
+    minted = context_->replica.Mint(key, std::move(version), view);
+  }
+  if (!minted) return fail(minted.error());
+  op->write = WriteOp(op->w);
+  const Position position = op->position;
+  const uint64_t id = op->id;
+  OnMinted(turn, op, *std::move(minted), context_->self());
+  LeaveQueue(turn, position, id);
+}
+
+void Coordinator::RespondToPeer(const Turn& turn, const Operation& op, uint64_t after,
+                                const decltype(Answer::result)& result) {
+  UpdateResponse response;
+  response.request = op.client;
+  if (const auto* done = std::get_if<UpdateAnswer>(&result)) {
+    response.status = UpdateStatus::kDone;
+    response.result = done->result;
+  } else if (const auto* missing = std::get_if<NoQuorum>(&result)) {
+    response.status = UpdateStatus::kNoQuorum;
+    response.which = missing->which;
+    response.needed = missing->needed;
+    response.answered = missing->answered;
+  } else if (const auto* status = std::get_if<Status>(&result)) {
+    if (status->code == ErrorCode::kTooMany) response.status = UpdateStatus::kTooMany;
+    response.result.text = status->message;
+  }
+  turn.Respond(op.peer, after, Encode(std::move(response)));
+}
+
+void Coordinator::OnUpdateResponse(const Turn& turn, NodeId from, const UpdateResponse& response) {
+  Operation* op = Find(response.request);
+  if (op == nullptr || op->phase != Phase::kForwarded || op->asked.back().node != from) return;
+  switch (response.status) {
+    case UpdateStatus::kDone: Reply(turn, op, 0, UpdateAnswer{response.result}); break;
+    case UpdateStatus::kNoQuorum:
+      Reply(turn, op, 0, NoQuorum{response.which, response.needed, response.answered});
+      break;
+    case UpdateStatus::kFailed:
+      Reply(turn, op, 0, Status{ErrorCode::kIo, response.result.text});
+      break;
+    case UpdateStatus::kTooMany:
+      Reply(turn, op, 0, Status{ErrorCode::kTooMany, response.result.text});
+      break;
+  }
+  Free(op);
+}
+
+}  // namespace cartwheel
