@@ -233,16 +233,14 @@ ClusterState NewRing(uint64_t ring_id, const ClusterSettings& settings, const Me
   return Next(state, founder.id, wall_ms, "NEW " + Describe(founder));
 }
 
-Result<ClusterState> WithMember(const ClusterState& state, const Member& joiner, NodeId proposer,
-                                int64_t wall_ms) {
+Result<void> MayJoin(const ClusterState& state, const Member& joiner) {
   if (state.Find(joiner.id) != nullptr) {
     return Error(ErrorCode::kInvalid,
                  fmt::format("node {} is a member already", FormatNodeId(joiner.id)));
   }
   if (const Member* other = state.FindByBus({joiner.host, joiner.bus_port}); other != nullptr) {
     return Error(ErrorCode::kInvalid,
-                 fmt::format("{}:{} is the address of member {}: to take its place use "
-                             "DYN.REPLACE",
+                 fmt::format("{}:{} is the address of member {}: to take its place use DYN.REPLACE",
                              joiner.host, joiner.bus_port, FormatNodeId(other->id)));
   }
   const size_t room = std::min<size_t>(kMaxMembers, state.settings.partitions);
@@ -251,6 +249,12 @@ Result<ClusterState> WithMember(const ClusterState& state, const Member& joiner,
                  fmt::format("the ring of {} partitions holds no more than {} members",
                              state.settings.partitions, room));
   }
+  return {};
+}
+
+Result<ClusterState> WithMember(const ClusterState& state, const Member& joiner, NodeId proposer,
+                                int64_t wall_ms) {
+  if (Result<void> may = MayJoin(state, joiner); !may) return tl::unexpected(may.error());
   ClusterState next = Next(state, proposer, wall_ms, "JOIN " + Describe(joiner));
   next.owners = OwnersAfterJoin(state, joiner);
   next.placement_version += 1;

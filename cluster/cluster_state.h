@@ -84,6 +84,8 @@ uint64_t HashState(const ClusterState& state);
 // The changes. Each gives the next state, epoch raised and history written, or says why not.
 ClusterState NewRing(uint64_t ring_id, const ClusterSettings& settings, const Member& founder,
                      int64_t wall_ms);
+// Whether the ring takes this node; the error is a line for its operator.
+Result<void> MayJoin(const ClusterState& state, const Member& joiner);
 Result<ClusterState> WithMember(const ClusterState& state, const Member& joiner, NodeId proposer,
                                 int64_t wall_ms);
 // A member that came back with another address, zone or weight.
