@@ -1,9 +1,59 @@
-// Commands about the connection: PING, ECHO, QUIT, COMMAND.
+// Commands about the connection: PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET. CLIENT is in
+// commands_client.cc.
+#include <openssl/crypto.h>
+
+#include <string>
+
+#include "base/hash.h"
+#include "server/client_names.h"
 #include "server/command.h"
 #include "server/commands.h"
 #include "server/text.h"
 
 namespace cartwheel {
+namespace {
+
+constexpr std::string_view kWrongPassword =
+    "WRONGPASS invalid username-password pair or user is disabled.";
+
+// Takes the same time whatever the guess: digests are compared, not the passwords.
+bool SamePassword(std::string_view a, std::string_view b) {
+  const auto digest_a = HmacSha256("cartwheel", a);
+  const auto digest_b = HmacSha256("cartwheel", b);
+  return CRYPTO_memcmp(digest_a.data(), digest_b.data(), digest_a.size()) == 0;
+}
+
+// There is one user, "default"; without `requirepass` any password fits it.
+bool Authenticate(Call& call, std::string_view user, std::string_view password) {
+  const std::string& wanted = call.server().options.requirepass;
+  const bool fits = user == "default" && (wanted.empty() || SamePassword(password, wanted));
+  if (fits) call.session().authenticated = true;
+  return fits;
+}
+
+void ReplyHello(Call& call) {
+  const Session& session = call.session();
+  ReplyWriter reply = call.Reply();
+  reply.Map(8);
+  reply.Bulk("server");
+  reply.Bulk("redis");
+  reply.Bulk("version");
+  reply.Bulk(kRedisVersion);
+  reply.Bulk("proto");
+  reply.Integer(session.resp == Resp::k3 ? 3 : 2);
+  reply.Bulk("id");
+  reply.Integer(static_cast<int64_t>(session.id));
+  reply.Bulk("mode");
+  reply.Bulk("cluster");
+  reply.Bulk("role");
+  reply.Bulk("master");
+  reply.Bulk("modules");
+  reply.Array(0);
+  reply.Bulk("cartwheel_version");
+  reply.Bulk(CARTWHEEL_VERSION);
+}
+
+}  // namespace
 
 void PingCommand(Call& call) {
   if (call.arg_count() > 2) {
@@ -18,16 +68,91 @@ void PingCommand(Call& call) {
 
 void EchoCommand(Call& call) { call.Reply().Bulk(call.arg(1)); }
 
+// HELLO [protover [AUTH user password] [SETNAME name]]: all or nothing.
+void HelloCommand(Call& call) {
+  Resp version = call.session().resp;
+  if (call.arg_count() >= 2) {
+    const auto number = ParseInteger(call.arg(1));
+    if (!number) return call.Error("ERR Protocol version is not an integer or out of range");
+    if (*number != 2 && *number != 3) {
+      return call.Error("NOPROTO unsupported protocol version");
+    }
+    version = *number == 3 ? Resp::k3 : Resp::k2;
+  }
+  const std::string_view* name = nullptr;
+  size_t auth = 0;  // where AUTH stands
+  for (size_t index = 2; index < call.arg_count(); ++index) {
+    const size_t left = call.arg_count() - index - 1;
+    if (EqualsIgnoreCase(call.arg(index), "AUTH") && left >= 2) {
+      auth = index;
+      index += 2;
+    } else if (EqualsIgnoreCase(call.arg(index), "SETNAME") && left >= 1) {
+      name = &call.args()[++index];
+    } else {
+      return call.Error("ERR Syntax error in HELLO option '" + call.CopyOf(index) + "'");
+    }
+  }
+  if (auth != 0 && !Authenticate(call, call.arg(auth + 1), call.arg(auth + 2))) {
+    return call.Error(kWrongPassword);
+  }
+  if (!call.session().authenticated) {
+    return call.Error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
+        "RESP protocol version at the same time");
+  }
+  if (name != nullptr) {
+    if (!IsClientName(*name)) return call.Error(kBadClientName);
+    call.session().name = *name;
+  }
+  call.SwitchTo(version);
+  ReplyHello(call);
+}
+
+void AuthCommand(Call& call) {
+  if (call.arg_count() > 3) return call.Error("ERR syntax error");
+  if (call.arg_count() == 2 && call.server().options.requirepass.empty()) {
+    return call.Error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you "
+        "sure your configuration is correct?");
+  }
+  const bool named = call.arg_count() == 3;
+  const std::string_view user = named ? call.arg(1) : "default";
+  if (!Authenticate(call, user, call.arg(named ? 2 : 1))) return call.Error(kWrongPassword);
+  call.Reply().Ok();
+}
+
+void SelectCommand(Call& call) {
+  const auto number = ParseInteger(call.arg(1));
+  if (!number) return call.Error("ERR value is not an integer or out of range");
+  if (*number < INT32_MIN || *number > INT32_MAX) {
+    return call.Error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
+  if (*number < 0 || *number >= call.server().options.databases) {
+    return call.Error("ERR DB index is out of range");
+  }
+  call.session().db = static_cast<uint32_t>(*number);
+  call.Reply().Ok();
+}
+
 void QuitCommand(Call& call) {
   call.session().close_after_reply = true;
   call.Reply().Ok();
 }
 
-void CommandCommand(Call& call) {
-  if (call.arg_count() == 2 && EqualsIgnoreCase(call.arg(1), "count")) {
-    return call.Reply().Integer(static_cast<int64_t>(CommandTable().size()));
-  }
-  call.Error("ERR syntax error");
+// The connection as it was when it came.
+void ResetCommand(Call& call) {
+  Session& session = call.session();
+  session.db = 0;
+  session.authenticated = call.server().options.requirepass.empty();
+  session.readonly = false;
+  session.no_evict = false;
+  session.no_touch = false;
+  session.r = 0;
+  session.w = 0;
+  session.name.clear();
+  call.SwitchTo(Resp::k2);
+  call.Reply().Simple("RESET");
 }
 
 }  // namespace cartwheel

@@ -15,6 +15,7 @@ namespace {
 // An idle connection keeps no more of its output buffer than this.
 constexpr size_t kKeptOutputBytes = 32 << 10;
 constexpr size_t kShownBytes = 128;  // of an unknown command, and of its arguments
+constexpr size_t kMaxKeyBytes = 64 << 10;
 
 ParserLimits LimitsOf(const Options& options) {
   ParserLimits limits;
@@ -33,6 +34,13 @@ std::string UnknownCommandText(std::span<const std::string_view> args) {
   }
   return fmt::format("ERR unknown command '{}', with args beginning with: {}",
                      args[0].substr(0, kShownBytes), shown);
+}
+
+bool HasLongKey(const CommandRow& row, std::span<const std::string_view> args) {
+  bool found = false;
+  ForEachKey(row, args.size(),
+             [&](size_t index) { found = found || args[index].size() > kMaxKeyBytes; });
+  return found;
 }
 
 // What a web page can make a browser send: such a connection is closed without an answer.
@@ -105,6 +113,7 @@ void Pipeline::Dispatch() {
   if (!session_.authenticated && (row->flags & kNoAuth) == 0) {
     return ReplyError("NOAUTH Authentication required.");
   }
+  if (HasLongKey(*row, args)) return ReplyError("ERR a key may have no more than 65536 bytes");
   if (Conflicts(*row, args)) {
     blocked_ = true;
     return;

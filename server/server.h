@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "cluster/client_op.h"
@@ -31,7 +33,15 @@ struct ServerCounters {
   uint64_t keyspace_misses = 0;
 };
 
-// One of this node's connections on the bus, for CLUSTER LINKS and INFO.
+// A connection on the bus, for CLUSTER LINKS.
+struct LinkInfo {
+  NodeId peer = 0;
+  bool outgoing = true;
+  int64_t created_wall_ms = 0;
+  size_t send_buffer_bytes = 0;
+};
+
+// All of this node's connections on the bus together, for INFO.
 struct LinkStats {
   uint64_t links = 0;
   uint64_t bytes_in = 0;
@@ -63,6 +73,8 @@ struct Server {
   std::function<void()> shut_down;
   // What CONFIG SET does: changes one option and makes it count from now on.
   std::function<Result<void>(std::string_view name, std::string_view value)> set_option;
+  // The connections on the bus; unset while there is no bus.
+  std::function<std::vector<LinkInfo>()> list_links;
 };
 
 }  // namespace cartwheel

@@ -14,4 +14,14 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
                                             [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
+std::optional<Address> ParseAddress(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const std::optional<int64_t> port = ParseInteger(text.substr(colon + 1));
+  if (host.empty() || !port || *port < 1 || *port > 65535) return std::nullopt;
+  return Address{std::string(host), static_cast<uint16_t>(*port)};
+}
+
 }  // namespace cartwheel

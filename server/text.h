@@ -1,12 +1,16 @@
-// Text: small readings of argument strings as Redis does them. Integers are in base/decimal.h.
+// Text: small readings of arguments and option values. Integers are in base/decimal.h.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/decimal.h"
+#include "cluster/types.h"
 
 namespace cartwheel {
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+// "host:port" or "[::1]:port".
+std::optional<Address> ParseAddress(std::string_view text);
 
 }  // namespace cartwheel

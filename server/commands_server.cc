@@ -1,0 +1,163 @@
+// Commands about the process: CONFIG, INFO, TIME, SHUTDOWN, and about whole databases: DBSIZE,
+// FLUSHALL, FLUSHDB.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/glob.h"
+#include "server/command.h"
+#include "server/commands.h"
+#include "server/info.h"
+#include "server/replies.h"
+#include "server/subcommands.h"
+#include "server/text.h"
+
+namespace cartwheel {
+namespace {
+
+using ConfigValues = std::map<std::string, std::string, std::less<>>;
+
+// What tools ask for by Redis's names and ours answer in other words.
+ConfigValues RedisNamed(const Options& options) {
+  const bool durable = options.engine == EngineKind::kLmdb;
+  std::string_view sync = "everysec";
+  if (options.fsync == FsyncPolicy::kAlways) sync = "always";
+  if (options.fsync == FsyncPolicy::kNo) sync = "no";
+  return {{"appendfsync", std::string(sync)},
+          {"appendonly", durable ? "yes" : "no"},
+          {"cluster-enabled", "yes"},
+          {"save", ""}};
+}
+
+void ConfigGet(Call& call) {
+  const Options& options = call.server().options;
+  const auto patterns = call.args().subspan(2);
+  const auto wanted = [&patterns](std::string_view name) {
+    return std::any_of(patterns.begin(), patterns.end(), [name](std::string_view pattern) {
+      return GlobMatchesIgnoringCase(pattern, name);
+    });
+  };
+  ConfigValues found;
+  for (const OptionRow& row : OptionTable()) {
+    if (wanted(row.name)) found.emplace(row.name, row.print(options));
+  }
+  for (const auto& [name, value] : RedisNamed(options)) {
+    if (wanted(name)) found.emplace(name, value);
+  }
+  ReplyWriter reply = call.Reply();
+  reply.Map(found.size());
+  for (const auto& [name, value] : found) {
+    reply.Bulk(name);
+    reply.Bulk(value);
+  }
+}
+
+std::string SetFailure(std::string_view name, std::string_view why) {
+  return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}",
+                     name.substr(0, 128), why);
+}
+
+// Why the pairs cannot all be set; empty when they can.
+std::string FirstObstacle(Call& call) {
+  Options trial = call.server().options;
+  std::vector<const OptionRow*> seen;
+  for (size_t index = 2; index < call.arg_count(); index += 2) {
+    const std::string_view name = call.arg(index);
+    const OptionRow* row = FindOption(name);
+    if (row == nullptr) {
+      return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+                         name.substr(0, 128));
+    }
+    if (!row->changeable) return SetFailure(name, "can't set immutable config");
+    if (std::find(seen.begin(), seen.end(), row) != seen.end()) {
+      return SetFailure(name, "duplicate parameter");
+    }
+    seen.push_back(row);
+    const auto set = SetOption(&trial, row->name, call.arg(index + 1));
+    if (!set) return SetFailure(name, set.error().message);
+    const auto fits = CheckOptions(trial);
+    if (!fits) return SetFailure(name, fits.error().message);
+  }
+  return {};
+}
+
+// All of the pairs or none.
+void ConfigSet(Call& call) {
+  if (call.arg_count() % 2 != 0) return call.Error("ERR syntax error");
+  const std::string obstacle = FirstObstacle(call);
+  if (!obstacle.empty()) return call.Error(obstacle);
+  for (size_t index = 2; index < call.arg_count(); index += 2) {
+    const auto set = call.server().set_option(call.arg(index), call.arg(index + 1));
+    if (!set) return call.Error(SetFailure(call.arg(index), set.error().message));
+  }
+  call.Reply().Ok();
+}
+
+constexpr Subcommand kConfigTable[] = {
+    {"get", -3, ConfigGet, "GET <pattern> [<pattern> ...]", "Options that match a pattern."},
+    {"set", -4, ConfigSet, "SET <option> <value> [<option> <value> ...]",
+     "Changes options of this node until it ends."},
+};
+
+void ReplyCount(Call& call, Answer& answer) {
+  const CountAnswer* count = call.Expect<CountAnswer>(answer);
+  if (count != nullptr) call.Reply().Integer(static_cast<int64_t>(count->keys));
+}
+
+void Flush(Call& call, std::optional<uint32_t> db) {
+  const bool known = call.arg_count() == 2 && (EqualsIgnoreCase(call.arg(1), "ASYNC") ||
+                                               EqualsIgnoreCase(call.arg(1), "SYNC"));
+  if (call.arg_count() > 1 && !known) return call.Error("ERR syntax error");
+  call.Start(FlushOperation{db}, ReplyDone);
+}
+
+}  // namespace
+
+void ConfigCommand(Call& call) { RunSubcommand(call, kConfigTable); }
+
+void InfoCommand(Call& call) {
+  call.Reply().Verbatim("txt", InfoText(call.server(), call.args().subspan(1)));
+}
+
+void TimeCommand(Call& call) {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  const int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count();
+  ReplyWriter reply = call.Reply();
+  reply.Array(2);
+  reply.Bulk(std::to_string(us / 1'000'000));
+  reply.Bulk(std::to_string(us % 1'000'000));
+}
+
+// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]: every end is the clean one, so the words only
+// have to be right. Without a reply, as in Redis: the connection closes.
+void ShutdownCommand(Call& call) {
+  bool abort = false;
+  bool save = false;
+  bool no_save = false;
+  for (const std::string_view word : call.args().subspan(1)) {
+    if (EqualsIgnoreCase(word, "ABORT")) {
+      abort = true;
+    } else if (EqualsIgnoreCase(word, "SAVE")) {
+      save = true;
+    } else if (EqualsIgnoreCase(word, "NOSAVE")) {
+      no_save = true;
+    } else if (!EqualsIgnoreCase(word, "NOW") && !EqualsIgnoreCase(word, "FORCE")) {
+      return call.Error("ERR syntax error");
+    }
+  }
+  if ((save && no_save) || (abort && call.arg_count() > 2)) return call.Error("ERR syntax error");
+  if (abort) return call.Error("ERR No shutdown in progress.");
+  call.session().close_after_reply = true;
+  call.server().shut_down();
+}
+
+void DbSizeCommand(Call& call) { call.Start(CountOperation{call.db()}, ReplyCount); }
+
+void FlushAllCommand(Call& call) { Flush(call, std::nullopt); }
+void FlushDbCommand(Call& call) { Flush(call, call.db()); }
+
+}  // namespace cartwheel

@@ -1,0 +1,179 @@
+// Commands on string values: GET, SET and their kin. A plain SET is a blind put, the fast path;
+// with NX, XX, GET or KEEPTTL it is an update, made where the key's first live node is.
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include "server/command.h"
+#include "server/commands.h"
+#include "server/key_options.h"
+#include "server/replies.h"
+#include "server/text.h"
+
+namespace cartwheel {
+namespace {
+
+void StartUpdate(Call& call, Update update, Continuation then = ReplyUpdate) {
+  call.Start(UpdateOperation{call.KeyAt(1), std::move(update), call.r(), call.w()}, then);
+}
+
+void StartPut(Call& call, size_t value, int64_t expires_at_ms) {
+  call.Start(PutOperation{call.KeyAt(1), std::nullopt, Kind::kValue, call.CopyOf(value),
+                          expires_at_ms, call.w()},
+             ReplyPutOk);
+}
+
+void ReplyValue(Call& call, Answer& answer) {
+  const ReadAnswer* read = call.Expect<ReadAnswer>(answer);
+  if (read == nullptr) return;
+  const Sibling* newest = NewestOf(call, *read);
+  if (newest == nullptr) return call.Reply().Null();
+  call.Reply().Bulk(newest->bytes);
+}
+
+void ReplyLength(Call& call, Answer& answer) {
+  const ReadAnswer* read = call.Expect<ReadAnswer>(answer);
+  if (read == nullptr) return;
+  const Sibling* newest = NewestOf(call, *read);
+  call.Reply().Integer(newest == nullptr ? 0 : static_cast<int64_t>(newest->bytes.size()));
+}
+
+void ReplyValues(Call& call) {
+  if (!call.ExpectAll<ReadAnswer>()) return;
+  ReplyWriter reply = call.Reply();
+  reply.Array(call.answers().size());
+  for (const Answer& answer : call.answers()) {
+    const Sibling* newest = NewestOf(call, std::get<ReadAnswer>(answer.result));
+    if (newest == nullptr) {
+      reply.Null();
+    } else {
+      reply.Bulk(newest->bytes);
+    }
+  }
+}
+
+void ReplyWhetherSet(Call& call, Answer& answer) {
+  const UpdateAnswer* update = call.Expect<UpdateAnswer>(answer);
+  if (update == nullptr) return;
+  if (update->result.type == UpdateResult::Type::kError) return call.Error(update->result.text);
+  call.Reply().Integer(update->result.type == UpdateResult::Type::kOk ? 1 : 0);
+}
+
+void ReplyAllPut(Call& call) {
+  if (call.ExpectAll<PutAnswer>()) call.Reply().Ok();
+}
+
+// GETEX with a bad expiry: Redis looks for the key before it reads the number.
+void ReplyNullOrScratchError(Call& call, Answer& answer) {
+  const ReadAnswer* read = call.Expect<ReadAnswer>(answer);
+  if (read == nullptr) return;
+  if (NewestOf(call, *read) == nullptr) return call.Reply().Null();
+  call.Error(call.scratch);
+}
+
+void SetWithExpiry(Call& call, bool seconds) {
+  const ExpiryWord expiry{true, seconds, false, call.arg(2)};
+  const auto expires_at_ms = ExpiryTime(expiry, call.row().name, call.now().wall_ms);
+  if (!expires_at_ms) return call.Error(expires_at_ms.error().message);
+  StartPut(call, 3, *expires_at_ms);
+}
+
+void IncrementBy(Call& call, int64_t number) {
+  StartUpdate(call, Update{UpdateKind::kIncrement, 0, {}, number, 0});
+}
+
+}  // namespace
+
+void GetCommand(Call& call) {
+  call.Start(ReadOperation{call.KeyAt(1), call.r(), false}, ReplyValue);
+}
+
+void SetCommand(Call& call) {
+  if (call.arg_count() == 3) return StartPut(call, 2, 0);
+  const auto options = ParseSetOptions(call.args().subspan(3));
+  if (!options) return call.Error(options.error().message);
+  int64_t expires_at_ms = 0;
+  if (options->expiry.given) {
+    const auto time = ExpiryTime(options->expiry, "set", call.now().wall_ms);
+    if (!time) return call.Error(time.error().message);
+    expires_at_ms = *time;
+  }
+  if (options->flags == 0) return StartPut(call, 2, expires_at_ms);
+  StartUpdate(call, Update{UpdateKind::kSet, options->flags, call.CopyOf(2), 0, expires_at_ms});
+}
+
+void SetNxCommand(Call& call) {
+  StartUpdate(call, Update{UpdateKind::kSet, kIfAbsent, call.CopyOf(2), 0, 0}, ReplyWhetherSet);
+}
+
+void SetExCommand(Call& call) { SetWithExpiry(call, true); }
+void PSetExCommand(Call& call) { SetWithExpiry(call, false); }
+
+void GetSetCommand(Call& call) {
+  StartUpdate(call, Update{UpdateKind::kSet, kReturnOld, call.CopyOf(2), 0, 0});
+}
+
+void GetDelCommand(Call& call) { StartUpdate(call, Update{UpdateKind::kGetDelete, 0, {}, 0, 0}); }
+
+void GetExCommand(Call& call) {
+  if (call.arg_count() == 2) return GetCommand(call);
+  const auto options = ParseGetExOptions(call.args().subspan(2));
+  if (!options) return call.Error(options.error().message);
+  int64_t expires_at_ms = 0;
+  if (options->expiry.given) {
+    const auto time = ExpiryTime(options->expiry, "getex", call.now().wall_ms);
+    if (!time) {
+      call.scratch = time.error().message;
+      return call.Start(ReadOperation{call.KeyAt(1), call.r(), false}, ReplyNullOrScratchError);
+    }
+    expires_at_ms = *time;
+  }
+  StartUpdate(call, Update{UpdateKind::kGetExpire, options->flags, {}, 0, expires_at_ms});
+}
+
+void MGetCommand(Call& call) {
+  for (size_t index = 1; index < call.arg_count(); ++index) {
+    call.Join(ReadOperation{call.KeyAt(index), call.r(), false}, ReplyValues);
+  }
+}
+
+void MSetCommand(Call& call) {
+  if (call.arg_count() % 2 == 0) {
+    return call.Error("ERR wrong number of arguments for 'mset' command");
+  }
+  // The operations run side by side, so of a key that is named twice only the last value goes.
+  std::unordered_set<std::string_view> seen;
+  for (size_t pair = call.arg_count() / 2; pair > 0; --pair) {
+    const size_t index = 2 * pair - 1;
+    if (!seen.insert(call.arg(index)).second) continue;
+    call.Join(PutOperation{call.KeyAt(index), std::nullopt, Kind::kValue, call.CopyOf(index + 1), 0,
+                           call.w()},
+              ReplyAllPut);
+  }
+}
+
+void AppendCommand(Call& call) {
+  StartUpdate(call, Update{UpdateKind::kAppend, 0, call.CopyOf(2), 0, 0});
+}
+
+void StrLenCommand(Call& call) {
+  call.Start(ReadOperation{call.KeyAt(1), call.r(), false}, ReplyLength);
+}
+
+void IncrCommand(Call& call) { IncrementBy(call, 1); }
+void DecrCommand(Call& call) { IncrementBy(call, -1); }
+
+void IncrByCommand(Call& call) {
+  const auto number = ParseInteger(call.arg(2));
+  if (!number) return call.Error("ERR value is not an integer or out of range");
+  IncrementBy(call, *number);
+}
+
+void DecrByCommand(Call& call) {
+  const auto number = ParseInteger(call.arg(2));
+  if (!number) return call.Error("ERR value is not an integer or out of range");
+  if (*number == INT64_MIN) return call.Error("ERR decrement would overflow");
+  IncrementBy(call, -*number);
+}
+
+}  // namespace cartwheel

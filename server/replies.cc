@@ -1,0 +1,41 @@
+#include "server/replies.h"
+
+namespace cartwheel {
+
+void ReplyUpdate(Call& call, Answer& answer) {
+  const UpdateAnswer* update = call.Expect<UpdateAnswer>(answer);
+  if (update == nullptr) return;
+  const UpdateResult& result = update->result;
+  switch (result.type) {
+    case UpdateResult::Type::kOk: return call.Reply().Ok();
+    case UpdateResult::Type::kNull: return call.Reply().Null();
+    case UpdateResult::Type::kInteger: return call.Reply().Integer(result.integer);
+    case UpdateResult::Type::kBulk: return call.Reply().Bulk(result.text);
+    case UpdateResult::Type::kError: return call.Error(result.text);
+  }
+}
+
+void ReplyPutOk(Call& call, Answer& answer) {
+  if (call.Expect<PutAnswer>(answer) != nullptr) call.Reply().Ok();
+}
+
+void ReplyDone(Call& call, Answer& answer) {
+  if (call.Expect<Done>(answer) != nullptr) call.Reply().Ok();
+}
+
+const Sibling* NewestOf(Call& call, const ReadAnswer& read) {
+  const Sibling* newest = read.object.Newest(call.server().node->ViewOf(call.db(), call.now()));
+  ServerCounters& counters = call.server().counters;
+  ++(newest != nullptr ? counters.keyspace_hits : counters.keyspace_misses);
+  return newest;
+}
+
+bool RingKnown(Call& call) {
+  if (call.server().node->ready()) return true;
+  Answer answer;
+  answer.result = Loading{};
+  call.ReplyFailure(answer);
+  return false;
+}
+
+}  // namespace cartwheel

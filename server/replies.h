@@ -1,0 +1,23 @@
+// Replies: how the core's answers read as Redis's replies, where several command families need the
+// same.
+#pragma once
+
+#include "server/command.h"
+
+namespace cartwheel {
+
+// An UpdateAnswer as its result says: OK, null, integer, bulk or error.
+void ReplyUpdate(Call& call, Answer& answer);
+// +OK for a PutAnswer.
+void ReplyPutOk(Call& call, Answer& answer);
+// +OK for Done.
+void ReplyDone(Call& call, Answer& answer);
+
+// What GET shows of a read, or nullptr. Counts the keyspace hit or miss.
+const Sibling* NewestOf(Call& call, const ReadAnswer& read);
+
+// -LOADING and false while the ring is not known: for commands that show the ring and start no
+// operation.
+bool RingKnown(Call& call);
+
+}  // namespace cartwheel
