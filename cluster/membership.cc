@@ -1,0 +1,316 @@
+#include "cluster/membership.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/coding.h"
+
+namespace cartwheel {
+namespace {
+
+// durable = format:varint state:bytes (empty: no ring) acceptor has_target:varint
+//           [ring:8 host:bytes port:varint]
+constexpr uint64_t kDurableFormat = 1;
+
+constexpr int64_t kPeerLimitMs = 100;  // one push and one question per peer in that time
+
+std::vector<NodeId> Ids(const ClusterState& state) {
+  std::vector<NodeId> ids;
+  for (const Member& member : state.members) ids.push_back(member.id);
+  return ids;
+}
+
+// True at most once in kPeerLimitMs per peer.
+bool Allow(std::map<NodeId, int64_t>* next, NodeId peer, int64_t mono_us) {
+  if (next->size() > kMaxMembers) next->clear();
+  int64_t& at = next->try_emplace(peer, INT64_MIN).first->second;
+  if (mono_us < at) return false;
+  at = mono_us + kPeerLimitMs * 1000;
+  return true;
+}
+
+}  // namespace
+
+Membership::Membership(const NodeOptions& options, Random* random, HybridClock* clock)
+    : options_(options),
+      random_(random),
+      clock_(clock),
+      register_(options.id, options.replica_timeout_ms * 1000, random) {
+  for (const Address& address : options.seeds) {
+    const bool self = address == Address{options.self.host, options.self.bus_port};
+    seeds_.push_back(Seed{.address = address, .self = self});
+  }
+}
+
+Result<void> Membership::Restore(std::string_view durable) {
+  if (durable.empty()) return {};
+  Reader in(durable);
+  const uint64_t format = in.Varint();
+  const std::string_view state = in.Bytes();
+  AcceptorState acceptor;
+  const bool good = DecodeAcceptor(&in, &acceptor);
+  if (in.Varint() != 0) {
+    Target target;
+    target.ring = in.Fixed64();
+    target.peer.host = in.Bytes();
+    target.peer.port = static_cast<uint16_t>(in.Varint());
+    target_ = std::move(target);
+  }
+  if (!good || !in.ok() || format != kDurableFormat) {
+    return Error(ErrorCode::kCorrupt, "the stored cluster state is damaged");
+  }
+  register_.Restore(std::move(acceptor));
+  if (state.empty()) return {};
+  Result<ClusterState> decoded = DecodeState(state);
+  if (!decoded) return Error(ErrorCode::kCorrupt, decoded.error().message);
+  if (decoded->Find(self()) == nullptr) {
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("this node was removed from its ring (epoch {})", decoded->epoch));
+  }
+  state_ = *std::move(decoded);
+  return {};
+}
+
+std::string Membership::Durable() const {
+  std::string out;
+  PutVarint(&out, kDurableFormat);
+  std::string state;
+  if (state_.ring_id != 0) EncodeState(state_, &state);
+  PutBytes(&out, state);
+  EncodeAcceptor(register_.acceptor(), &out);
+  PutVarint(&out, target_ ? 1 : 0);
+  if (target_) {
+    PutFixed64(&out, target_->ring);
+    PutBytes(&out, target_->peer.host);
+    PutVarint(&out, target_->peer.port);
+  }
+  return out;
+}
+
+bool Membership::TakeDirty() {
+  const bool acceptor = register_.TakeDirty();
+  return std::exchange(dirty_, false) || acceptor;
+}
+
+void Membership::Start(Now now, Effects* effects) {
+  const Step step{now, effects};
+  dirty_ = true;
+  started_us_ = now.mono_us;
+  next_gossip_us_ = now.mono_us;
+  if (!ready()) {
+    next_wait_log_us_ = step.in_ms(1000);
+    if (options_.bootstrap) {
+      target_.reset();
+      MakeRingOfOne(step, "bootstrap yes");
+    } else {
+      ApplyStartRules(step);
+      if (!ready()) ProbeAll(step);
+    }
+    return;
+  }
+  Log(step, LogLevel::kNotice,
+      fmt::format("member of ring {:016x}, epoch {}, {} members", state_.ring_id, state_.epoch,
+                  state_.members.size()));
+  Adopt(step, ClusterState(state_));
+  Propose(step);
+}
+
+void Membership::Receive(Now now, NodeId from, std::span<const std::string_view> fields,
+                         Effects* effects) {
+  const Step step{now, effects};
+  const Result<ControlMessage> message = DecodeControl(fields);
+  if (!message) return;
+  std::visit([&](const auto& m) { On(step, from, m); }, *message);
+  Propose(step);
+}
+
+void Membership::Tick(Now now, Effects* effects) {
+  const Step step{now, effects};
+  ExpireWishes(step);
+  ExpireFlushes(step);
+  if (join_op_ && now.mono_us >= join_op_->deadline_us) {
+    FinishJoinOp(step, Status{ErrorCode::kIo, fmt::format("no decision about the join through {} "
+                                                          "in time; this node goes on asking",
+                                                          ToString(join_op_->peer))});
+  }
+  Register::Output output;
+  register_.Tick(At(step), &output);
+  CarryOut(step, std::move(output));
+  if (!ready() || join_op_) TickWithoutRing(step);
+  if (ready() && now.mono_us >= next_gossip_us_) Gossip(step);
+  Propose(step);
+}
+
+int64_t Membership::NextDeadline() const {
+  int64_t next = std::min(register_.NextDeadline(), ready() ? next_gossip_us_ : INT64_MAX);
+  if (!ready() || join_op_) next = std::min(next, next_probe_us_);
+  if (!ready()) next = std::min(next, next_wait_log_us_);
+  if (join_op_) next = std::min(next, join_op_->deadline_us);
+  for (const Wish& wish : wishes_) next = std::min(next, wish.deadline_us);
+  for (const FlushWait& wait : flush_waits_) next = std::min(next, wait.deadline_us);
+  return next;
+}
+
+void Membership::SetAlive(NodeId member, bool alive) {
+  std::erase(down_, member);
+  if (!alive) down_.push_back(member);
+}
+
+// --- spreading ---
+
+// With a member every gossip-interval; now and then, and always when alone, with a seed as well, so
+// that a ring which was made in two places finds out.
+void Membership::Gossip(Step step) {
+  const auto interval = static_cast<uint64_t>(options_.gossip_interval_ms * 1000);
+  next_gossip_us_ =
+      step.now.mono_us + static_cast<int64_t>(interval * 3 / 4 + random_->Below(interval / 2 + 1));
+  if (IsAlone() || random_->Chance(1, 10)) ProbeSomeSeed(step);
+  if (IsAlone()) return;
+  size_t index = random_->Below(state_.members.size() - 1);
+  if (state_.members[index].id >= self()) ++index;
+  const Digest digest{state_.ring_id, state_.epoch, HashState(state_), false};
+  step.effects->sends.push_back(
+      {state_.members[index].id, 0, false, EncodeControl(ControlMessage(digest))});
+}
+
+void Membership::PushState(Step step, NodeId to, bool response, bool acknowledge) {
+  std::string state;
+  EncodeState(state_, &state);
+  const StatePush push{response, acknowledge, has_data_, state};
+  step.effects->sends.push_back({to, 0, response, EncodeControl(ControlMessage(push))});
+}
+
+void Membership::AskState(Step step, NodeId to, bool response) {
+  if (!Allow(&next_ask_us_, to, step.now.mono_us)) return;
+  const StateAsk ask{response};
+  step.effects->sends.push_back({to, 0, response, EncodeControl(ControlMessage(ask))});
+}
+
+// Somebody of another ring takes us for a member: if we have none that binds us, it may be right.
+void Membership::AskStranger(Step step, NodeId to, bool response) {
+  if (!ready() || (IsAlone() && !has_data_)) AskState(step, to, response);
+}
+
+void Membership::On(Step step, NodeId from, const Digest& digest) {
+  if (!ready() || digest.ring != state_.ring_id) {
+    AskStranger(step, from, !digest.response);
+    return;
+  }
+  HearOfEpoch(step, from, digest.epoch);
+  if (digest.epoch < state_.epoch) {
+    PushState(step, from, !digest.response, false);
+  } else if (digest.epoch > state_.epoch) {
+    AskState(step, from, !digest.response);
+  } else if (digest.hash != HashState(state_)) {
+    Log(step, LogLevel::kWarning,
+        fmt::format("node {} has another state of epoch {}: this must not happen, please report it",
+                    FormatNodeId(from), digest.epoch));
+  }
+}
+
+void Membership::On(Step step, NodeId from, const StatePush& push) {
+  Result<ClusterState> state = DecodeState(push.state);
+  if (!state) {
+    Log(step, LogLevel::kWarning,
+        fmt::format("node {} sent a cluster state that cannot be read: {}", FormatNodeId(from),
+                    state.error().message));
+    return;
+  }
+  Learn(step, *std::move(state), push.has_data);
+  if (!push.acknowledge || !ready()) return;
+  const Digest digest{state_.ring_id, state_.epoch, HashState(state_), !push.response};
+  step.effects->sends.push_back({from, 0, digest.response, EncodeControl(ControlMessage(digest))});
+}
+
+void Membership::On(Step step, NodeId from, const StateAsk& ask) {
+  if (ready()) PushState(step, from, !ask.response, false);
+}
+
+void Membership::SawEpoch(Now now, NodeId from, uint64_t epoch, Effects* effects) {
+  const Step step{now, effects};
+  if (epoch == 0 || (ready() && epoch == state_.epoch)) return;
+  // On our own link where we can dial it, else back on the connection of the message.
+  const bool response = state_.Find(from) == nullptr;
+  if (!ready() || epoch > state_.epoch) {
+    AskState(step, from, response);
+  } else if (Allow(&next_push_us_, from, now.mono_us)) {
+    PushState(step, from, response, false);
+  }
+}
+
+// A state that somebody sent. Ours to follow when it is newer, or when it is of a ring that has
+// taken us and we have none to leave.
+void Membership::Learn(Step step, ClusterState state, bool sender_has_data) {
+  if (ready() && state.ring_id == state_.ring_id) {
+    if (state.epoch > state_.epoch) Adopt(step, std::move(state));
+    return;
+  }
+  if (state.Find(self()) == nullptr) return;
+  if (ready() && (!IsAlone() || has_data_)) {
+    LogRarely(step, &next_rings_log_us_, 60000,
+              fmt::format("ring {:016x} has this node as a member, which is in ring {:016x}: rings "
+                          "are never mixed",
+                          state.ring_id, state_.ring_id));
+    return;
+  }
+  Log(step, LogLevel::kNotice,
+      fmt::format("joined ring {:016x}, epoch {}, {} members", state.ring_id, state.epoch,
+                  state.members.size()));
+  if (sender_has_data) {
+    Log(step, LogLevel::kWarning,
+        "the ring holds data: what this node now owns of it is filled by read repair only");
+  }
+  target_.reset();
+  Adopt(step, std::move(state));
+  FinishJoinOp(step, std::nullopt);
+}
+
+// From here on this is the state; it becomes durable before anything that follows from it leaves.
+void Membership::Adopt(Step step, ClusterState state) {
+  if (ready() && state.ring_id == state_.ring_id) {
+    for (auto at = state.history.rbegin(); at != state.history.rend(); ++at) {
+      if (at->epoch <= state_.epoch) continue;
+      Log(step, LogLevel::kNotice, fmt::format("ring epoch {}: {}", at->epoch, at->what));
+    }
+  }
+  state_ = std::move(state);
+  dirty_ = true;
+  step.effects->ring_changed = true;
+  for (const auto& [db, time] : state_.flushed_before) {
+    if (clock_->last() <= time) clock_->TickAbove(time, step.now.wall_ms);
+  }
+  if (state_.Find(self()) == nullptr) {
+    step.effects->stop =
+        fmt::format("this node was removed from its ring (epoch {})", state_.epoch);
+    removed_ = true;
+    wishes_.clear();
+    register_.Close();
+    return;
+  }
+  register_.Open(state_.ring_id, state_.epoch + 1, Ids(state_));
+  proposed_serial_ = 0;
+  WishToUpdateSelf(step);
+  Settle(step);
+}
+
+// --- saying ---
+
+void Membership::Reply(Step step, NodeId to, const ControlMessage& message) const {
+  step.effects->sends.push_back({to, 0, true, EncodeControl(message)});
+}
+
+void Membership::Log(Step step, LogLevel level, std::string text) const {
+  step.effects->log.push_back({level, std::move(text)});
+}
+
+void Membership::LogRarely(Step step, int64_t* next_us, int64_t interval_ms,
+                           std::string text) const {
+  if (step.now.mono_us < *next_us) return;
+  *next_us = step.in_ms(interval_ms);
+  Log(step, LogLevel::kWarning, std::move(text));
+}
+
+}  // namespace cartwheel

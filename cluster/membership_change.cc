@@ -1,0 +1,242 @@
+// The part of Membership that wants changes of the cluster state and has them decided, one after
+// the other, by the register.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "cluster/membership.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr int64_t kForgetJoinerMs = 10000;  // a node that asked to be taken and asks no more
+constexpr size_t kMaxWishes = 1024;
+
+}  // namespace
+
+Register::At Membership::At(Step step) {
+  return {step.now.mono_us, clock_->Tick(step.now.wall_ms)};
+}
+
+// True when the question of the register is about the epoch that is open here; else whoever is
+// behind is told.
+bool Membership::IsCurrent(Step step, NodeId from, uint64_t ring, uint64_t epoch) {
+  if (!ready() || ring != state_.ring_id) {
+    AskStranger(step, from, true);
+    return false;
+  }
+  if (epoch <= state_.epoch) PushState(step, from, true, false);
+  if (epoch > state_.epoch + 1) AskState(step, from, true);
+  return epoch == state_.epoch + 1;
+}
+
+void Membership::On(Step step, NodeId from, const Prepare& message) {
+  if (!IsCurrent(step, from, message.name, message.epoch)) return;
+  Register::Output output;
+  register_.Receive(At(step), from, message, &output);
+  CarryOut(step, std::move(output));
+}
+
+void Membership::On(Step step, NodeId from, const Promise& message) {
+  Register::Output output;
+  register_.Receive(At(step), from, message, &output);
+  CarryOut(step, std::move(output));
+}
+
+void Membership::On(Step step, NodeId from, const Accept& message) {
+  if (!IsCurrent(step, from, message.name, message.epoch)) return;
+  // What is accepted may be decided and must then be understood.
+  const Result<ClusterState> state = DecodeState(message.value);
+  if (!state || state->ring_id != message.name || state->epoch != message.epoch) {
+    Log(step, LogLevel::kWarning,
+        fmt::format("node {} proposes a cluster state that cannot be read", FormatNodeId(from)));
+    return;
+  }
+  Register::Output output;
+  register_.Receive(At(step), from, message, &output);
+  CarryOut(step, std::move(output));
+}
+
+void Membership::On(Step step, NodeId from, const Accepted& message) {
+  Register::Output output;
+  register_.Receive(At(step), from, message, &output);
+  CarryOut(step, std::move(output));
+}
+
+void Membership::CarryOut(Step step, Register::Output output) {
+  for (Send& send : output.sends) step.effects->sends.push_back(std::move(send));
+  if (output.decision) Decided(step, *output.decision);
+}
+
+void Membership::Decided(Step step, const Register::Decision& decision) {
+  Result<ClusterState> state = DecodeState(decision.value);
+  CHECK(state.has_value());  // it was looked at before it was accepted
+  const bool flush = decision.own && !wishes_.empty() &&
+                     wishes_.front().serial == proposed_serial_ &&
+                     wishes_.front().kind == Wish::Kind::kFlush;
+  if (flush) AwaitFlush(step, *state);
+  Adopt(step, *std::move(state));
+  for (const Member& member : state_.members) {
+    if (member.id != self()) PushState(step, member.id, false, flush);
+  }
+  ExpireFlushes(step);
+}
+
+void Membership::AddWish(Wish wish) {
+  wish.serial = next_serial_++;
+  wishes_.push_back(std::move(wish));
+}
+
+Result<ClusterState> Membership::Apply(const Wish& wish, uint64_t clock, int64_t wall_ms) const {
+  switch (wish.kind) {
+    case Wish::Kind::kJoin: return WithMember(state_, wish.member, self(), wall_ms);
+    case Wish::Kind::kUpdate: return WithUpdatedMember(state_, wish.member, self(), wall_ms);
+    case Wish::Kind::kFlush: break;
+  }
+  // A member whose clock runs far ahead must not make the ring forget what is yet to be written.
+  const uint64_t latest = HybridClock::FromWall(wall_ms + options_.max_clock_skew_ms);
+  return WithFlush(state_, wish.db, std::min(clock, latest), self(), wall_ms);
+}
+
+// Proposes the first wish, if nothing is being decided. A ring of one decides at once.
+void Membership::Propose(Step step) {
+  while (ready() && !wishes_.empty() && !register_.proposing()) {
+    const Wish wish = wishes_.front();
+    if (Result<ClusterState> possible = Apply(wish, 0, step.now.wall_ms); !possible) {
+      wishes_.pop_front();
+      const std::string& text = possible.error().message;
+      if (wish.kind == Wish::Kind::kJoin) {
+        Reply(step, wish.member.id, JoinAnswer{JoinStatus::kRefused, has_data_, text, {}});
+      } else {
+        Log(step, LogLevel::kWarning, "the ring does not take this node's new address: " + text);
+      }
+      continue;
+    }
+    proposed_serial_ = wish.serial;
+    Register::Output output;
+    register_.Propose(
+        At(step),
+        [this, wish, wall_ms = step.now.wall_ms](uint64_t clock) -> std::optional<std::string> {
+          const Result<ClusterState> next = Apply(wish, clock, wall_ms);
+          if (!next) return std::nullopt;
+          std::string bytes;
+          EncodeState(*next, &bytes);
+          return bytes;
+        },
+        &output);
+    CarryOut(step, std::move(output));
+  }
+}
+
+// Drops the wishes that have come true.
+void Membership::Settle(Step step) {
+  std::string state;
+  std::erase_if(wishes_, [&](const Wish& wish) {
+    const Member* known = state_.Find(wish.member.id);
+    if (wish.kind == Wish::Kind::kUpdate) return known != nullptr && *known == wish.member;
+    if (wish.kind != Wish::Kind::kJoin || known == nullptr) return false;
+    if (state.empty()) EncodeState(state_, &state);
+    Reply(step, wish.member.id, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
+    return true;
+  });
+}
+
+void Membership::ExpireWishes(Step step) {
+  std::erase_if(wishes_, [&](const Wish& wish) {
+    if (step.now.mono_us < wish.deadline_us) return false;
+    if (wish.kind == Wish::Kind::kFlush) {
+      const auto bounded = [](size_t n) { return static_cast<uint8_t>(std::min<size_t>(n, 255)); };
+      const bool asked = wish.serial == proposed_serial_;
+      step.effects->answers.push_back({wish.client_op_id, 0,
+                                       NoQuorum{'W', bounded(register_.majority()),
+                                                bounded(asked ? register_.answered() : 1)}});
+    }
+    if (wish.serial == proposed_serial_) register_.Cancel();
+    return true;
+  });
+}
+
+// The flush at the head of the wishes is decided: its client waits for the live members.
+void Membership::AwaitFlush(Step step, const ClusterState& state) {
+  FlushWait wait{
+      wishes_.front().client_op_id, state.epoch, step.in_ms(options_.replica_timeout_ms), {}};
+  wishes_.pop_front();
+  for (const Member& member : state.members) {
+    const bool down = std::find(down_.begin(), down_.end(), member.id) != down_.end();
+    if (member.id != self() && !down) wait.unaware.push_back(member.id);
+  }
+  flush_waits_.push_back(std::move(wait));
+}
+
+void Membership::HearOfEpoch(Step step, NodeId from, uint64_t epoch) {
+  for (FlushWait& wait : flush_waits_) {
+    if (epoch >= wait.epoch) std::erase(wait.unaware, from);
+  }
+  ExpireFlushes(step);
+}
+
+void Membership::ExpireFlushes(Step step) {
+  std::erase_if(flush_waits_, [&](const FlushWait& wait) {
+    if (!wait.unaware.empty() && step.now.mono_us < wait.deadline_us) return false;
+    step.effects->answers.push_back({wait.client_op_id, 0, Done{}});
+    return true;
+  });
+}
+
+void Membership::Flush(Now now, uint64_t client_op_id, std::optional<uint32_t> db,
+                       Effects* effects) {
+  const Step step{now, effects};
+  if (!ready()) {
+    effects->answers.push_back({client_op_id, 0, Loading{}});
+    return;
+  }
+  Wish wish{Wish::Kind::kFlush, 0, step.in_ms(2 * options_.replica_timeout_ms), {}};
+  wish.db = db.value_or(kAllDbs);
+  wish.client_op_id = client_op_id;
+  AddWish(std::move(wish));
+  Propose(step);
+}
+
+// A member that came back with another address, zone or weight tells the ring.
+void Membership::WishToUpdateSelf(Step step) {
+  Member wanted = options_.self;
+  wanted.id = self();
+  const Member* known = state_.Find(self());
+  wanted.status = known->status;
+  if (*known == wanted) return;
+  for (const Wish& wish : wishes_) {
+    if (wish.kind == Wish::Kind::kUpdate) return;
+  }
+  Log(step, LogLevel::kNotice, "this node's address, zone or weight is new: telling the ring");
+  AddWish(Wish{Wish::Kind::kUpdate, 0, INT64_MAX, std::move(wanted)});
+}
+
+void Membership::On(Step step, NodeId from, const JoinRequest& request) {
+  if (from == self() || request.member.id != from) return;
+  if (!ready() || request.ring != state_.ring_id) {
+    Reply(step, from, JoinAnswer{JoinStatus::kOtherRing, has_data_, {}, {}});
+    return;
+  }
+  if (state_.Find(from) != nullptr) {
+    std::string state;
+    EncodeState(state_, &state);
+    Reply(step, from, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
+    return;
+  }
+  if (Result<void> may = MayJoin(state_, request.member); !may) {
+    Reply(step, from, JoinAnswer{JoinStatus::kRefused, has_data_, may.error().message, {}});
+    return;
+  }
+  const int64_t deadline_us = step.in_ms(kForgetJoinerMs);
+  for (Wish& wish : wishes_) {
+    if (wish.kind != Wish::Kind::kJoin || wish.member.id != from) continue;
+    wish.deadline_us = deadline_us;
+    return;
+  }
+  if (wishes_.size() >= kMaxWishes) return;  // it asks again
+  AddWish(Wish{Wish::Kind::kJoin, 0, deadline_us, request.member});
+}
+
+}  // namespace cartwheel
