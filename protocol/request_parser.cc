@@ -1,6 +1,7 @@
 #include "protocol/request_parser.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -20,22 +21,26 @@ constexpr size_t kKeptArguments = 1024;            // vectors grown past this ar
 }  // namespace
 
 std::span<char> RequestParser::Prepare() {
-  if (arguments_left_ == 0 && arguments_.capacity() > kKeptArguments) {
-    std::vector<Piece>().swap(pieces_);
-    std::vector<std::string_view>().swap(arguments_);
+  if (arguments_left_ == 0) {
+    arguments_.clear();
+    if (arguments_.capacity() > kKeptArguments) std::vector<std::string_view>().swap(arguments_);
   }
   const bool awaits_bulk = bulk_length_ >= 0 && !too_large_;
-  return input_.Prepare(awaits_bulk ? cursor_ + static_cast<size_t>(bulk_length_) + 2 : 0);
-}
-
-size_t RequestParser::allocated_bytes() const {
-  return input_.capacity() + pieces_.capacity() * sizeof(Piece) +
-         arguments_.capacity() * sizeof(std::string_view);
+  const uintptr_t before = reinterpret_cast<uintptr_t>(input_.data());
+  const std::span<char> space =
+      input_.Prepare(awaits_bulk ? cursor_ + static_cast<size_t>(bulk_length_) + 2 : 0);
+  if (reinterpret_cast<uintptr_t>(input_.data()) != before) {
+    for (std::string_view& argument : arguments_) {
+      const uintptr_t offset = reinterpret_cast<uintptr_t>(argument.data()) - before;
+      argument = {input_.data() + offset, argument.size()};
+    }
+  }
+  return space;
 }
 
 RequestParser::Outcome RequestParser::Next() {
   if (failed_) return Outcome::kError;
-  arguments_.clear();
+  if (arguments_left_ == 0) arguments_.clear();
   for (;;) {
     Step step;
     if (arguments_left_ > 0) {
@@ -99,6 +104,8 @@ RequestParser::Step RequestParser::ReadCount() {
 RequestParser::Step RequestParser::ReadBulks() {
   for (; arguments_left_ > 0; --arguments_left_, bulk_length_ = -1) {
     if (bulk_length_ < 0) {
+      ReadSmallBulks();
+      if (arguments_left_ == 0) break;
       const Step step = ReadBulkLength();
       if (step != Step::kDone) return step;
     }
@@ -108,10 +115,38 @@ RequestParser::Step RequestParser::ReadBulks() {
     }
     const size_t length = static_cast<size_t>(bulk_length_);
     if (input_.size() - cursor_ < length + 2) return Step::kNeedMore;
-    pieces_.push_back({cursor_, length});
+    arguments_.emplace_back(input_.data() + cursor_, length);
     cursor_ += length + 2;  // what ends a bulk is not looked at, as in Redis
   }
   return Step::kDone;
+}
+
+// Takes bulks of at most 99 bytes while they are whole and nothing about them is unusual: most are
+// so, and a batch of them should cost little. Whatever it leaves is read the general way.
+void RequestParser::ReadSmallBulks() {
+  if (too_large_) return;
+  const char* const begin = input_.data();
+  const char* const end = begin + input_.size();
+  const char* at = begin + cursor_;
+  for (; arguments_left_ > 0 && end - at >= 6; --arguments_left_) {
+    const unsigned first = static_cast<unsigned char>(at[1]) - unsigned{'0'};
+    const unsigned second = static_cast<unsigned char>(at[2]) - unsigned{'0'};
+    const bool one_digit = at[2] == '\r' && first <= 9;
+    const bool two_digits = at[3] == '\r' && first - 1 <= 8 && second <= 9;
+    if (at[0] != '$' || !(one_digit || two_digits)) break;
+    const size_t length = one_digit ? first : 10 * first + second;
+    const char* const bytes = at + (one_digit ? 4 : 5);
+    if (end - bytes < static_cast<ptrdiff_t>(length + 2) || length > limits_.max_bulk_bytes ||
+        command_bytes_ + length > limits_.max_command_bytes) {
+      break;
+    }
+    arguments_.emplace_back(bytes, length);
+    command_bytes_ += length;
+    at = bytes + length + 2;
+  }
+  if (at == begin + cursor_) return;
+  cursor_ = static_cast<size_t>(at - begin);
+  searched_ = 0;
 }
 
 RequestParser::Step RequestParser::ReadBulkLength() {
@@ -136,7 +171,7 @@ RequestParser::Step RequestParser::ReadBulkLength() {
   if (over_limit || command_bytes_ > limits_.max_command_bytes) too_large_ = true;
   if (too_large_) {
     bulk_length_ += 2;  // its CR LF passes with it
-    pieces_.clear();
+    arguments_.clear();
     input_.Consume(cursor_);
     cursor_ = 0;
   }
@@ -153,14 +188,7 @@ bool RequestParser::SkipBulk() {
 
 RequestParser::Outcome RequestParser::FinishCommand() {
   const bool too_large = std::exchange(too_large_, false);
-  if (too_large) {
-    error_ = "string exceeds maximum allowed size (proto-max-bulk-len)";
-  } else {
-    const char* const command = input_.data();
-    for (const Piece& piece : pieces_)
-      arguments_.emplace_back(command + piece.offset, piece.length);
-  }
-  pieces_.clear();
+  if (too_large) error_ = "string exceeds maximum allowed size (proto-max-bulk-len)";
   input_.Consume(cursor_);
   cursor_ = 0;
   command_bytes_ = 0;

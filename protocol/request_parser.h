@@ -51,19 +51,18 @@ class RequestParser {
   void Release() { input_.Release(); }
   // Bytes held: what has come and is not yet consumed, and what the buffer has allocated.
   size_t pending_bytes() const { return input_.size(); }
-  size_t allocated_bytes() const;
+  size_t allocated_bytes() const {
+    return input_.capacity() + arguments_.capacity() * sizeof(std::string_view);
+  }
 
  private:
   enum class Step { kDone, kNeedMore, kError };
   enum class Line { kNumber, kNeedMore, kTooLong, kNotANumber };
-  struct Piece {
-    size_t offset;  // from where the command begins, which outlives a move of the buffer
-    size_t length;
-  };
 
   Step ReadInline();
   Step ReadCount();
   Step ReadBulks();
+  void ReadSmallBulks();
   Step ReadBulkLength();
   Outcome FinishCommand();
 
@@ -83,9 +82,7 @@ class RequestParser {
   uint64_t command_bytes_ = 0;
   bool too_large_ = false;  // passes unseen: consumed as it comes, cursor_ stays at the front
   bool failed_ = false;
-  std::vector<Piece> pieces_;
-
-  std::vector<std::string_view> arguments_;
+  std::vector<std::string_view> arguments_;  // those that have come; Prepare moves them along
   std::string error_;
 };
 
