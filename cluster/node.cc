@@ -1,0 +1,330 @@
+#include "cluster/node.h"
+
+#include <algorithm>
+#include <map>
+#include <type_traits>
+#include <utility>
+
+#include "base/coding.h"
+#include "cluster/coordinator.h"
+#include "cluster/membership.h"
+#include "cluster/messages.h"
+#include "cluster/node_context.h"
+#include "cluster/range_coordinator.h"
+#include "cluster/replica_service.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr uint8_t kControlVersion = 1;
+constexpr uint32_t kSweepRecords = 20000;  // per slice: some milliseconds
+constexpr int64_t kSweepPauseUs = 1000;
+
+// control := version:byte births:fixed64 membership:bytes
+struct Control {
+  uint64_t births = 0;
+  std::string_view membership;
+};
+
+Result<Control> ParseControl(std::string_view image) {
+  if (image.empty()) return Control{};
+  Reader reader(image);
+  const uint8_t version = reader.Byte();
+  Control control;
+  control.births = reader.Fixed64();
+  control.membership = reader.Bytes();
+  if (!reader.ok() || version != kControlVersion) {
+    return Error(ErrorCode::kCorrupt, "the node's control image is damaged or of another version");
+  }
+  return control;
+}
+
+// An answer to a request or probe of ours, which proves both directions of a link.
+bool IsResponse(const DataMessage& message) {
+  return std::holds_alternative<ReadResponse>(message) ||
+         std::holds_alternative<MintResponse>(message) ||
+         std::holds_alternative<MergeResponse>(message) ||
+         std::holds_alternative<UpdateResponse>(message) ||
+         std::holds_alternative<ScanResponse>(message) ||
+         std::holds_alternative<CountResponse>(message) || std::holds_alternative<Pong>(message);
+}
+
+template <typename Message>
+constexpr bool kCarriesEpoch = requires(const Message& message) {
+  message.epoch;
+};
+
+}  // namespace
+
+struct Node::Parts {
+  Parts(NodeOptions options, StorageEngine* engine, Births births)
+      : context(std::move(options), engine, births),
+        membership(context.options, &context.random, &context.clock),
+        service(&context),
+        coordinator(&context),
+        ranges(&context) {}
+
+  // A db that was flushed, on the way of dropping what was in it.
+  struct Sweep {
+    uint32_t db;
+    uint64_t flushed_before;
+    Position from;
+  };
+
+  void Dispatch(const Turn& turn, ClientOp op);
+  void Dispatch(const Turn& turn, const FrameReceived& frame);
+  void Dispatch(const Turn& turn, const Tick&);
+  void Dispatch(const Turn& turn, const LinkUp& link);
+  void Dispatch(const Turn& turn, const LinkLost& link);
+
+  // The data messages, one overload each.
+  void On(const Turn& turn, NodeId from, const ReadRequest& m) { service.OnRead(turn, from, m); }
+  void On(const Turn& turn, NodeId, const CompareRequest& m) { service.OnCompare(turn, m); }
+  void On(const Turn& turn, NodeId from, const MintRequest& m) { service.OnMint(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const MergeRequest& m) { service.OnMerge(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const CountRequest& m) { service.OnCount(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const UpdateRequest& m) {
+    coordinator.OnUpdateRequest(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const ReadResponse& m) {
+    coordinator.OnReadResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const MintResponse& m) {
+    coordinator.OnMintResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const MergeResponse& m) {
+    coordinator.OnMergeResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const UpdateResponse& m) {
+    coordinator.OnUpdateResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const ScanResponse& m) {
+    ranges.OnScanResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const CountResponse& m) {
+    ranges.OnCountResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const Ping& m) {
+    turn.Respond(from, 0, Encode(Pong{.request = m.request}));
+  }
+  void On(const Turn&, NodeId, const Pong&) {}
+
+  void NoticePause(const Now& now);
+  void Probe(const Turn& turn);
+  void AdoptState(const Turn& turn);
+  void SweepSlice(uint32_t budget);
+  std::string ControlImage();
+  void Finish(const Turn& turn);
+
+  NodeContext context;
+  Membership membership;
+  ReplicaService service;
+  Coordinator coordinator;
+  RangeCoordinator ranges;
+
+  uint64_t adopted_ring = 0;
+  uint64_t adopted_epoch = 0;
+  std::map<uint32_t, uint64_t> adopted_flushes;
+  std::vector<Sweep> sweeps;
+  int64_t sweep_us = 0;
+  int64_t probe_us = 0;
+  int64_t last_step_us = 0;
+  bool control_dirty = true;
+};
+
+void Node::Parts::Dispatch(const Turn& turn, ClientOp op) {
+  if (auto* join = std::get_if<JoinOperation>(&op.operation)) {
+    membership.Join(turn.now, op.id, join->peer, turn.effects);
+    return;
+  }
+  if (!membership.ready()) {
+    turn.effects->answers.push_back({op.id, 0, Loading{}});
+    return;
+  }
+  std::visit(
+      [&](auto&& operation) {
+        using Operation = std::decay_t<decltype(operation)>;
+        if constexpr (std::is_same_v<Operation, FlushOperation>) {
+          membership.Flush(turn.now, op.id, operation.db, turn.effects);
+        } else if constexpr (std::is_same_v<Operation, ScanOperation> ||
+                             std::is_same_v<Operation, CountOperation>) {
+          ranges.Start(turn, op.id, operation);
+        } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
+          coordinator.Start(turn, op.id, std::move(operation));
+        }
+      },
+      std::move(op.operation));
+}
+
+void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
+  ++context.counters.messages_received;
+  context.liveness.Heard(frame.from, turn.now.mono_us);
+  if (FrameType(frame.fields) >= kFirstControlType) {
+    membership.Receive(turn.now, frame.from, frame.fields, turn.effects);
+    return;
+  }
+  const auto message = DecodeData(frame.fields);
+  if (!message) {
+    const bool known = FrameType(frame.fields) <= Pong::kType;
+    ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
+    return;
+  }
+  if (!membership.ready()) return;
+  if (IsResponse(*message)) context.liveness.Answered(frame.from, turn.now.mono_us);
+  std::visit(
+      [&](const auto& m) {
+        if constexpr (kCarriesEpoch<std::decay_t<decltype(m)>>) {
+          if (m.epoch != context.epoch()) {
+            membership.SawEpoch(turn.now, frame.from, m.epoch, turn.effects);
+          }
+        }
+        On(turn, frame.from, m);
+      },
+      *message);
+}
+
+void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
+  membership.Tick(turn.now, turn.effects);
+  if (!membership.ready()) return;
+  coordinator.Tick(turn);
+  ranges.Tick(turn);
+  if (turn.now.mono_us >= probe_us) Probe(turn);
+  if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
+    SweepSlice(kSweepRecords);
+    sweep_us = turn.now.mono_us + kSweepPauseUs;
+  }
+}
+
+void Node::Parts::Dispatch(const Turn& turn, const LinkUp& link) {
+  if (membership.ready()) {
+    turn.Request(link.peer, Encode(Ping{.request = 0, .epoch = context.epoch()}));
+  }
+}
+
+void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
+  context.liveness.Suspect(link.peer);
+  coordinator.OnPeerLost(turn, link.peer);
+  ranges.OnPeerLost(turn, link.peer);
+}
+
+// Ticks come at least every probe interval: a longer silence was our own (a stopped process, a
+// stalled loop), and nobody else is to blame for it.
+void Node::Parts::NoticePause(const Now& now) {
+  const int64_t gap = now.mono_us - last_step_us;
+  last_step_us = now.mono_us;
+  if (gap > context.options.node_timeout_ms * 1000 / 3) context.liveness.Forgive(gap);
+}
+
+void Node::Parts::Probe(const Turn& turn) {
+  probe_us = turn.now.mono_us + context.options.node_timeout_ms * 1000 / 6;
+  membership.SetHasData(context.replica.engine()->stats().records > 0);
+  context.liveness.Expire(turn.now.mono_us);
+  for (const NodeId node : context.liveness.ToProbe(turn.now.mono_us)) {
+    turn.Request(node, Encode(Ping{.request = 0, .epoch = context.epoch()}));
+  }
+  for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
+    turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
+                                 "node " + FormatNodeId(node) +
+                                     (alive ? " is alive" : " does not answer: taken for down")});
+  }
+}
+
+void Node::Parts::AdoptState(const Turn& turn) {
+  const ClusterState& state = membership.state();
+  if (!membership.ready()) return;
+  if (state.ring_id == adopted_ring && state.epoch == adopted_epoch) return;
+  adopted_ring = state.ring_id;
+  adopted_epoch = state.epoch;
+  context.state = &state;
+  context.ring.emplace(state);
+  context.liveness.SetMembers(state.members, turn.now.mono_us);
+  for (const auto& [db, flushed_before] : state.flushed_before) {
+    uint64_t& known = adopted_flushes[db];
+    if (known >= flushed_before) continue;
+    known = flushed_before;
+    sweeps.push_back({db, flushed_before, Position()});
+  }
+  SweepSlice(kSweepRecords);
+  turn.effects->ring_changed = true;
+}
+
+// Versions from before a flush are dead by the state; dropping their records makes room and keeps
+// DBSIZE true.
+void Node::Parts::SweepSlice(uint32_t budget) {
+  if (sweeps.empty()) return;
+  Sweep& sweep = sweeps.back();
+  if (!context.replica.SweepFlushed(sweep.db, sweep.flushed_before, budget, &sweep.from)) {
+    sweeps.pop_back();
+  }
+}
+
+std::string Node::Parts::ControlImage() {
+  std::string image(1, static_cast<char>(kControlVersion));
+  PutFixed64(&image, context.replica.births()->bound());
+  PutBytes(&image, membership.Durable());
+  return image;
+}
+
+void Node::Parts::Finish(const Turn& turn) {
+  AdoptState(turn);
+  Births* births = context.replica.births();
+  if (births->NeedsMore(turn.now.wall_ms)) {
+    births->Extend(turn.now.wall_ms);
+    control_dirty = true;
+  }
+  if (membership.TakeDirty()) control_dirty = true;
+  if (control_dirty) turn.effects->control = ControlImage();
+  control_dirty = false;
+}
+
+Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* engine,
+                                          std::string_view control, Now now, Effects* effects) {
+  const auto parsed = ParseControl(control);
+  if (!parsed) return tl::unexpected(parsed.error());
+  auto parts =
+      std::make_unique<Parts>(std::move(options), engine, Births(parsed->births, now.wall_ms));
+  const auto restored = parts->membership.Restore(parsed->membership);
+  if (!restored) return tl::unexpected(restored.error());
+  const Turn turn{now, effects};
+  parts->last_step_us = now.mono_us;
+  parts->probe_us = now.mono_us;
+  parts->membership.SetHasData(engine->stats().records > 0);
+  parts->membership.Start(now, effects);
+  parts->Finish(turn);
+  return std::unique_ptr<Node>(new Node(std::move(parts)));
+}
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Node::~Node() = default;
+
+void Node::Step(Now now, Input input, Effects* effects) {
+  const Turn turn{now, effects};
+  parts_->NoticePause(now);
+  std::visit([&](auto&& i) { parts_->Dispatch(turn, std::forward<decltype(i)>(i)); },
+             std::move(input));
+  parts_->Finish(turn);
+}
+
+int64_t Node::NextDeadline() const {
+  const int64_t membership = parts_->membership.NextDeadline();
+  if (!ready()) return membership;
+  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
+                           parts_->ranges.NextDeadline(), parts_->probe_us});
+  if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
+  return next;
+}
+
+bool Node::ready() const { return parts_->membership.ready(); }
+NodeId Node::id() const { return parts_->context.self(); }
+const ClusterState& Node::state() const { return parts_->membership.state(); }
+const Ring& Node::ring() const { return *parts_->context.ring; }
+bool Node::IsAlive(NodeId id) const { return parts_->context.liveness.IsAlive(id); }
+View Node::ViewOf(uint32_t db, Now now) const {
+  return parts_->context.state == nullptr ? View{now.wall_ms, 0} : parts_->context.ViewOf(db, now);
+}
+const StatusCounters& Node::counters() const { return parts_->context.counters; }
+void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeout_ms = ms; }
+void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
+
+}  // namespace cartwheel

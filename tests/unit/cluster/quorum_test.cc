@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+
+#include "cluster/liveness.h"
+#include "cluster/read_op.h"
+#include "cluster/write_op.h"
+
+namespace cartwheel {
+namespace {
+
+const Position kPosition = PositionOf(0, "k", Partitioner::kSlot);
+
+Object Version(uint64_t node, uint64_t counter, const CausalContext& given = {}) {
+  return DeltaOf(given, {.dot = {{node, 1}, counter},
+                         .time = counter,
+                         .operation = node * 100 + counter,
+                         .bytes = std::to_string(counter)});
+}
+
+uint64_t HashOf(const Object& object) { return VersionHash(kPosition, object); }
+
+TEST(ReadOpTest, IsEnoughWithRAnswersWhateverTheySay) {
+  ReadOp op(kPosition, 2);
+  op.Add(1, 0, Object());
+  EXPECT_FALSE(op.Enough());
+  op.Add(2, 0, Object());
+  EXPECT_TRUE(op.Enough());
+  EXPECT_EQ(op.merged_hash(), 0U);
+}
+
+TEST(ReadOpTest, MergesConcurrentAnswers) {
+  ReadOp op(kPosition, 2);
+  const Object a = Version(1, 1);
+  const Object b = Version(2, 1);
+  op.Add(1, HashOf(a), a);
+  op.Add(2, HashOf(b), b);
+  EXPECT_EQ(op.merged().siblings.size(), 2U);
+  EXPECT_EQ(op.merged_hash(), HashOf(op.merged()));
+  for (const ReadOp::Replied& replied : op.replied()) EXPECT_NE(replied.hash, op.merged_hash());
+}
+
+TEST(ReadOpTest, ANewerAnswerReplacesWhatItCovers) {
+  ReadOp op(kPosition, 2);
+  const Object old = Version(1, 1);
+  const Object fresh = Version(1, 2, old.context);
+  op.Add(1, HashOf(fresh), fresh);
+  op.Add(2, HashOf(old), old);
+  EXPECT_EQ(op.merged(), fresh);
+  EXPECT_EQ(op.merged_hash(), HashOf(fresh));
+}
+
+TEST(ReadOpTest, SameCountsAsAnAnswer) {
+  ReadOp op(kPosition, 2);
+  const Object a = Version(1, 1);
+  op.Add(1, HashOf(a), a);
+  op.AddSame(2, HashOf(a));
+  EXPECT_TRUE(op.Enough());
+  EXPECT_TRUE(op.HasReplied(2));
+  EXPECT_FALSE(op.HasReplied(3));
+}
+
+TEST(WriteOpTest, CountsDistinctNodes) {
+  WriteOp op(2);
+  op.Stored(1);
+  op.Stored(1);
+  EXPECT_FALSE(op.Enough());
+  op.Stored(2);
+  EXPECT_TRUE(op.Enough());
+  EXPECT_EQ(op.answered(), 2);
+}
+
+class LivenessTest : public testing::Test {
+ protected:
+  LivenessTest() {
+    std::vector<Member> members(2);
+    members[0].id = 1;
+    members[1].id = 2;
+    liveness_.SetMembers(members, 0);
+  }
+  Liveness liveness_{1, 3000};
+};
+
+TEST_F(LivenessTest, AStrangerIsNotAliveAndOneselfAlwaysIs) {
+  EXPECT_TRUE(liveness_.IsAlive(1));
+  EXPECT_TRUE(liveness_.IsAlive(2));
+  EXPECT_FALSE(liveness_.IsAlive(3));
+}
+
+TEST_F(LivenessTest, SilenceForNodeTimeoutIsDeathAndAnyWordIsLife) {
+  liveness_.Expire(3000);
+  EXPECT_TRUE(liveness_.IsAlive(2));
+  liveness_.Expire(3001);
+  EXPECT_FALSE(liveness_.IsAlive(2));
+  liveness_.Heard(2, 3002);
+  EXPECT_TRUE(liveness_.IsAlive(2));
+}
+
+TEST_F(LivenessTest, OnlyAnAnswerClearsASuspicion) {
+  liveness_.Suspect(2);
+  EXPECT_FALSE(liveness_.IsAlive(2));
+  liveness_.Heard(2, 10);
+  EXPECT_FALSE(liveness_.IsAlive(2));
+  liveness_.Answered(2, 20);
+  EXPECT_TRUE(liveness_.IsAlive(2));
+}
+
+TEST_F(LivenessTest, SuspectsAndTheSilentAreProbedNotTooOften) {
+  EXPECT_TRUE(liveness_.ToProbe(999).empty());
+  EXPECT_EQ(liveness_.ToProbe(1000), std::vector<NodeId>{2});
+  EXPECT_TRUE(liveness_.ToProbe(1100).empty());
+  liveness_.Answered(2, 1200);
+  EXPECT_TRUE(liveness_.ToProbe(1900).empty());
+  liveness_.Suspect(2);
+  EXPECT_EQ(liveness_.ToProbe(1901), std::vector<NodeId>{2});
+}
+
+TEST_F(LivenessTest, OurOwnPauseIsNobodysSilence) {
+  liveness_.Forgive(60000);
+  liveness_.Expire(60000);
+  EXPECT_TRUE(liveness_.IsAlive(2));
+}
+
+TEST_F(LivenessTest, TransitionsAreToldOnce) {
+  EXPECT_TRUE(liveness_.TakeTransitions().empty());
+  liveness_.Suspect(2);
+  const auto transitions = liveness_.TakeTransitions();
+  ASSERT_EQ(transitions.size(), 1U);
+  EXPECT_EQ(transitions[0].id, 2U);
+  EXPECT_FALSE(transitions[0].alive);
+  EXPECT_TRUE(liveness_.TakeTransitions().empty());
+}
+
+}  // namespace
+}  // namespace cartwheel

@@ -1,0 +1,225 @@
+#include "cluster/replica.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/memory/memory_engine.h"
+#include "storage/record.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr int64_t kWall = 1'700'000'000'000;
+constexpr NodeId kSelf = 0xa;
+
+// One node's replica over a memory engine; Restart keeps the data and begins a new era.
+class ReplicaTest : public testing::Test {
+ protected:
+  ReplicaTest() { Restart(); }
+
+  void Restart(ReplicaLimits limits = {}) {
+    const uint64_t bound = replica_ ? replica_->births()->bound() : 0;
+    replica_.emplace(kSelf, &engine_, &clock_, Births(bound, kWall), limits, &counters_);
+  }
+  KeyRef Ref(std::string_view key, uint32_t db = 0) const {
+    return {PositionOf(db, key, Partitioner::kSlot), db, key};
+  }
+  NewVersion Value(std::string bytes, CausalContext context = {}, bool plain = false) {
+    return {.operation = ++operation_,
+            .context = std::move(context),
+            .plain = plain,
+            .kind = Kind::kValue,
+            .expires_at_ms = 0,
+            .bytes = std::move(bytes)};
+  }
+  Object Put(std::string_view key, NewVersion version) {
+    auto minted = replica_->Mint(Ref(key), std::move(version), view_);
+    EXPECT_TRUE(minted.has_value());
+    return std::move(minted->delta);
+  }
+  StoredVersion Get(std::string_view key) { return *replica_->Load(Ref(key)); }
+
+  MemoryEngine engine_;
+  HybridClock clock_;
+  StatusCounters counters_;
+  std::optional<Replica> replica_;
+  uint64_t operation_ = 0;
+  View view_{kWall, 0};
+};
+
+Dot OnlyDot(const Object& object) {
+  EXPECT_EQ(object.siblings.size(), 1U);
+  return object.siblings[0].dot;
+}
+
+TEST_F(ReplicaTest, MintingOnOwnRecordGoesOnCounting) {
+  const Dot first = OnlyDot(Put("k", Value("1")));
+  const Dot second = OnlyDot(Put("k", Value("2")));
+  EXPECT_EQ(first.actor, second.actor);
+  EXPECT_EQ(first.counter, 1U);
+  EXPECT_EQ(second.counter, 2U);
+  EXPECT_EQ(Get("k").object.siblings.size(), 2U);
+}
+
+TEST_F(ReplicaTest, PlainWriteReplacesAllThatIsHeld) {
+  Put("k", Value("1"));
+  Put("k", Value("2"));
+  const Object delta = Put("k", Value("3", {}, true));
+  EXPECT_EQ(delta, Get("k").object);
+  EXPECT_EQ(OnlyDot(delta).counter, 3U);
+}
+
+TEST_F(ReplicaTest, DeltaOfAContextWriteCoversNoMoreThanWasGiven) {
+  const Object first = Put("k", Value("1"));
+  Put("k", Value("2"));
+  const Object third = Put("k", Value("3", first.context));
+  EXPECT_TRUE(third.context.Contains(OnlyDot(first)));
+  EXPECT_FALSE(third.context.Contains({OnlyDot(first).actor, 2}));
+  EXPECT_EQ(Get("k").object.siblings.size(), 2U);
+}
+
+TEST_F(ReplicaTest, ANewEraBeginsANewBirth) {
+  const Dot before = OnlyDot(Put("k", Value("1")));
+  Restart();
+  const Dot after = OnlyDot(Put("k", Value("2")));
+  EXPECT_EQ(after.counter, 1U);
+  EXPECT_GT(after.actor.birth, before.actor.birth);
+}
+
+TEST_F(ReplicaTest, ACopyFromElsewhereIsNotCountedOn) {
+  Object copy = DeltaOf({}, {.dot = {{kSelf, 77}, 5}, .time = 1, .operation = 99, .bytes = "x"});
+  ASSERT_TRUE(replica_->Merge(Ref("k"), copy, view_).has_value());
+  EXPECT_EQ(Get("k").mark, 0U);
+  const Dot next = OnlyDot(Put("k", Value("2", {}, true)));
+  EXPECT_NE(next.actor.birth, 77U);
+  EXPECT_EQ(next.counter, 1U);
+}
+
+TEST_F(ReplicaTest, AnArrivingObjectThatKnowsMoreOfUsClearsTheMark) {
+  const Dot first = OnlyDot(Put("k", Value("1")));
+  Object copy = DeltaOf({}, {.dot = {first.actor, 7}, .time = 1, .operation = 99, .bytes = "x"});
+  ASSERT_TRUE(replica_->Merge(Ref("k"), copy, view_).has_value());
+  EXPECT_EQ(Get("k").mark, 0U);
+  EXPECT_EQ(counters_.clock_amnesia, 1U);
+  EXPECT_NE(OnlyDot(Put("k", Value("2", {}, true))).actor, first.actor);
+}
+
+TEST_F(ReplicaTest, AContextThatKnowsMoreOfUsBeginsANewBirth) {
+  const Dot first = OnlyDot(Put("k", Value("1")));
+  CausalContext context;
+  context.Add({first.actor, 1});
+  context.Add({first.actor, 2});
+  const Object delta = Put("k", Value("2", context));
+  EXPECT_NE(OnlyDot(delta).actor, first.actor);
+  EXPECT_EQ(counters_.clock_amnesia, 1U);
+}
+
+TEST_F(ReplicaTest, AnOperationIsMintedOnce) {
+  NewVersion version = Value("1");
+  const NewVersion again = version;
+  const Object first = Put("k", std::move(version));
+  const Object second = Put("k", again);
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(Get("k").object.siblings.size(), 1U);
+}
+
+TEST_F(ReplicaTest, MergingWhatIsKnownWritesNothing) {
+  const Object delta = Put("k", Value("1"));
+  const uint64_t sequence = engine_.sequences().applied;
+  const auto merged = replica_->Merge(Ref("k"), delta, view_);
+  ASSERT_TRUE(merged.has_value());
+  EXPECT_EQ(merged->sequence, sequence);
+  EXPECT_EQ(engine_.sequences().applied, sequence);
+}
+
+TEST_F(ReplicaTest, APutPastSiblingsMaxIsRefused) {
+  Restart({.siblings_max = 3, .object_max_bytes = 1000, .max_clock_skew_ms = 1000});
+  for (int i = 0; i < 3; ++i) Put("k", Value("v"));
+  const auto refused = replica_->Mint(Ref("k"), Value("v"), view_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooMany);
+  EXPECT_EQ(Get("k").object.siblings.size(), 3U);
+  Put("k", Value("merged", Get("k").object.context));
+  EXPECT_EQ(Get("k").object.siblings.size(), 1U);
+}
+
+TEST_F(ReplicaTest, APutPastObjectMaxBytesIsRefused) {
+  Restart({.siblings_max = 3, .object_max_bytes = 1000, .max_clock_skew_ms = 1000});
+  EXPECT_FALSE(replica_->Mint(Ref("k"), Value(std::string(2000, 'x')), view_).has_value());
+  EXPECT_FALSE(
+      replica_->Mint(Ref("k"), Value(std::string(2000, 'x'), {}, true), view_).has_value());
+  EXPECT_EQ(Get("k").hash, 0U);
+}
+
+TEST_F(ReplicaTest, AWriteIsLaterThanWhatItCoversEvenWhenAClockRanAhead) {
+  const uint64_t far = HybridClock::FromWall(kWall + 3'600'000);
+  Object copy = DeltaOf({}, {.dot = {{0xb, 1}, 1}, .time = far, .operation = 9, .bytes = "x"});
+  ASSERT_TRUE(replica_->Merge(Ref("k"), copy, view_).has_value());
+  EXPECT_EQ(counters_.clock_skew_refused, 1U);
+  EXPECT_LT(clock_.last(), far);
+  const Object delta = Put("k", Value("2", {}, true));
+  EXPECT_GT(delta.siblings[0].time, far);
+}
+
+TEST_F(ReplicaTest, RewritingAnExpiryKeepsEachSibling) {
+  Put("k", Value("1"));
+  Put("k", Value("2"));
+  const auto minted = replica_->RewriteExpiry(Ref("k"), 1000, kWall + 5000, view_);
+  ASSERT_TRUE(minted.has_value());
+  const Object object = Get("k").object;
+  EXPECT_EQ(object, minted->delta);
+  ASSERT_EQ(object.siblings.size(), 2U);
+  EXPECT_EQ(object.siblings[0].bytes, "2");
+  EXPECT_EQ(object.siblings[1].bytes, "1");
+  for (const Sibling& sibling : object.siblings) EXPECT_EQ(sibling.expires_at_ms, kWall + 5000);
+}
+
+TEST_F(ReplicaTest, FlushedRecordsAreSweptAndDoNotComeBack) {
+  const Object old = Put("k", Value("1"));
+  const uint64_t flush = clock_.Tick(kWall);
+  Put("new", Value("1"));
+  Position from;
+  EXPECT_FALSE(replica_->SweepFlushed(UINT32_MAX, flush, 100, &from));
+  EXPECT_EQ(Get("k").hash, 0U);
+  EXPECT_NE(Get("new").hash, 0U);
+  ASSERT_TRUE(replica_->Merge(Ref("k"), old, {kWall, flush}).has_value());
+  EXPECT_EQ(Get("k").hash, 0U);
+}
+
+TEST_F(ReplicaTest, SweepingGoesInSlices) {
+  for (int i = 0; i < 10; ++i) Put("k" + std::to_string(i), Value("1"));
+  const uint64_t flush = clock_.Tick(kWall);
+  Position from;
+  EXPECT_TRUE(replica_->SweepFlushed(0, flush, 4, &from));
+  EXPECT_EQ(engine_.stats().records, 6U);
+  EXPECT_TRUE(replica_->SweepFlushed(0, flush, 4, &from));
+  EXPECT_FALSE(replica_->SweepFlushed(0, flush, 4, &from));
+  EXPECT_EQ(engine_.stats().records, 0U);
+}
+
+TEST_F(ReplicaTest, AnotherKeyAtThePositionIsACollision) {
+  Put("k", Value("1"));
+  const KeyRef forged{Ref("k").position, 0, "other"};
+  const auto refused = replica_->Mint(forged, Value("2"), view_);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kCollision);
+}
+
+TEST(BirthsTest, BirthsNeverRepeatOverRestartsAndClockJumps) {
+  uint64_t bound = 0;
+  uint64_t last = 0;
+  for (const int64_t wall : {kWall, kWall - 100'000'000, kWall + 5, kWall}) {
+    Births births(bound, wall);
+    bound = births.bound();
+    for (int i = 0; i < 1000; ++i) {
+      const uint64_t birth = births.Next(wall + i * 10'000);
+      EXPECT_GT(birth, last);
+      EXPECT_LT(birth, births.bound());
+      last = birth;
+      if (births.NeedsMore(wall + i * 10'000)) births.Extend(wall + i * 10'000);
+      bound = births.bound();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cartwheel
