@@ -1,0 +1,349 @@
+#include "tests/simulation/checker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/decimal.h"
+#include "base/hash.h"
+#include "storage/record.h"
+
+namespace cartwheel::sim {
+namespace {
+
+uint64_t HashOf(const Position& position) { return position.high ^ position.low; }
+
+}  // namespace
+
+uint64_t Checker::HashOf(const Dot& dot) {
+  const uint64_t words[] = {dot.actor.node, dot.actor.birth, dot.counter};
+  return Hash64({reinterpret_cast<const char*>(words), sizeof(words)});
+}
+
+void Checker::Fail(std::string what) {
+  if (!failure_) failure_ = std::move(what);
+}
+
+size_t Checker::AddKey(const Key& key, const Position& position) {
+  keys_.push_back({});
+  keys_.back().key = key;
+  key_by_position_[sim::HashOf(position)] = keys_.size() - 1;
+  return keys_.size() - 1;
+}
+
+std::string Checker::Describe(const KeyState& state, const Version& version) const {
+  return "key " + std::to_string(state.key.db) + "/" + state.key.bytes + ", version " +
+         ToString(version.sibling.dot) +
+         (version.sibling.kind == Kind::kTombstone ? " (deleted)" : "");
+}
+
+std::vector<uint64_t> Checker::Pending() const {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, op] : pending_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+const Checker::Version* Checker::Find(const KeyState& state, const Dot& dot) const {
+  const auto it = state.by_dot.find(HashOf(dot));
+  return it == state.by_dot.end() ? nullptr : &state.versions[it->second];
+}
+
+void Checker::Begin(uint64_t id, size_t key, const ClientOp& op, int64_t now_us,
+                    int64_t deadline_us) {
+  ++counts_.operations;
+  Operation pending;
+  pending.key = key;
+  pending.began_us = now_us;
+  pending.deadline_us = deadline_us;
+  KeyState& state = keys_[key];
+  if (const auto* put = std::get_if<PutOperation>(&op.operation)) {
+    pending.type = put->context ? Type::kPut : Type::kPlainPut;
+    if (put->context) pending.given = *put->context;
+    pending.kind = put->kind;
+    pending.bytes_matter = put->kind == Kind::kValue;
+    pending.bytes_hash = Hash64(put->bytes);
+    if (pending.bytes_matter) state.values[pending.bytes_hash] = put->context;
+  } else if (const auto* update = std::get_if<UpdateOperation>(&op.operation)) {
+    pending.type = Type::kUpdate;
+    pending.update = update->update;
+    const uint64_t hash = Hash64(update->update.bytes);
+    if (update->update.kind == UpdateKind::kAppend) state.appended.insert(hash);
+    if (update->update.kind == UpdateKind::kSet) state.values[hash] = std::nullopt;
+    if (update->update.kind == UpdateKind::kIncrement) ++state.increments;
+  } else if (std::holds_alternative<DeleteOperation>(op.operation)) {
+    pending.type = Type::kDelete;
+  } else if (std::holds_alternative<ReadOperation>(op.operation)) {
+    pending.type = Type::kRead;
+  }
+  pending_[id] = std::move(pending);
+}
+
+void Checker::Abandoned(uint64_t id) {
+  pending_.erase(id);
+  ++counts_.unknown_writes;
+}
+
+void Checker::End(uint64_t id, const Answer& answer, int64_t now_us, int64_t late_us) {
+  const auto it = pending_.find(id);
+  if (it == pending_.end()) {
+    Fail("operation " + std::to_string(id) + " was answered twice, or never asked");
+    return;
+  }
+  const Operation op = std::move(it->second);
+  pending_.erase(it);
+  if (now_us - late_us > op.deadline_us) {
+    Fail("operation " + std::to_string(id) + " on key " + keys_[op.key].key.bytes +
+         " was answered " + std::to_string((now_us - late_us - op.deadline_us) / 1000) +
+         " ms after its deadline");
+  }
+  if (const auto* read = std::get_if<ReadAnswer>(&answer.result)) {
+    ++counts_.reads;
+    CheckRead(keys_[op.key], read->object, op.began_us);
+  } else if (const auto* put = std::get_if<PutAnswer>(&answer.result)) {
+    EndPut(op, *put, now_us);
+  } else if (const auto* update = std::get_if<UpdateAnswer>(&answer.result)) {
+    EndUpdate(op, update->result, now_us);
+  } else if (const auto* deleted = std::get_if<DeleteAnswer>(&answer.result)) {
+    EndDelete(op, *deleted, now_us);
+  } else if (op.type == Type::kRead) {
+    ++counts_.failed_reads;
+  } else {
+    ++counts_.unknown_writes;
+  }
+}
+
+void Checker::OnPut(uint64_t node, const Position& position, std::string_view image,
+                    const CausalContext* given, int64_t now_us) {
+  if (failed()) return;
+  const auto it = key_by_position_.find(sim::HashOf(position));
+  const auto record = ParseRecord(image);
+  if (it == key_by_position_.end() || !record) {
+    Fail("a record that nobody wrote is stored");
+    return;
+  }
+  const auto object = DecodeObject(record->object);
+  if (!object) {
+    Fail("an object that does not decode is stored: " + object.error().message);
+    return;
+  }
+  for (const Sibling& sibling : object->siblings) {
+    Meet(&keys_[it->second], node, *object, sibling, given, now_us);
+  }
+}
+
+bool Checker::KnownValue(const KeyState& state, std::string_view bytes) const {
+  if (state.values.contains(Hash64(bytes))) return true;
+  if (state.increments > 0) {
+    const auto number = ParseInteger(bytes);
+    return number && *number >= 1 && *number <= state.increments;
+  }
+  // What APPEND made: tokens that were sent, each once.
+  absl::flat_hash_set<uint64_t> met;
+  while (!bytes.empty()) {
+    const size_t length = bytes.find(';') + 1;  // 0: a token without an end
+    const uint64_t hash = Hash64(bytes.substr(0, length));
+    if (!state.appended.contains(hash) || !met.insert(hash).second) return false;
+    bytes.remove_prefix(length);
+  }
+  return !met.empty();
+}
+
+void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const Sibling& sibling,
+                   const CausalContext* given, int64_t now_us) {
+  const uint64_t hash = HashOf(sibling.dot);
+  const auto [it, fresh] = state->by_dot.try_emplace(hash, state->versions.size());
+  if (!fresh) {
+    Version& known = state->versions[it->second];
+    const bool same =
+        known.sibling.time == sibling.time && known.sibling.operation == sibling.operation &&
+        known.sibling.expires_at_ms == sibling.expires_at_ms && known.sibling.kind == sibling.kind;
+    const bool may_lack_bytes = sibling.bytes.empty() && sibling.expires_at_ms != 0;
+    if (!same || (!may_lack_bytes && known.bytes_hash != Hash64(sibling.bytes))) {
+      Fail("one dot, two values: " + Describe(*state, known) + " (\"" + sibling.bytes + "\")");
+    }
+    return;
+  }
+  ++counts_.versions;
+  Version version;
+  version.sibling = sibling;
+  version.sibling.bytes.clear();
+  version.bytes_hash = Hash64(sibling.bytes);
+  version.minted_us = now_us;
+  version.cover = object.context;
+  if (given != nullptr) {
+    version.cover = *given;
+  } else if (const auto value = state->values.find(version.bytes_hash);
+             value != state->values.end() && value->second) {
+    version.cover = *value->second;
+  }
+  if (sibling.dot.actor.node != node) {
+    Fail("a dot of another node that it never minted: " + Describe(*state, version));
+  }
+  // A write that comes already expired has no bytes left.
+  const bool dead = sibling.bytes.empty() && sibling.expires_at_ms != 0;
+  if (sibling.kind == Kind::kValue && !dead && !KnownValue(*state, sibling.bytes)) {
+    Fail("a value that nobody wrote: " + Describe(*state, version) + " \"" + sibling.bytes + "\"");
+  }
+  if (!state->by_operation.try_emplace(sibling.operation, state->versions.size()).second) {
+    ++counts_.twins;
+  }
+  state->uncovered.push_back(state->versions.size());
+  state->versions.push_back(std::move(version));
+}
+
+void Checker::CheckRead(const KeyState& state, const Object& object, int64_t began_us) {
+  for (const Sibling& sibling : object.siblings) {
+    const Version* version = Find(state, sibling.dot);
+    if (version == nullptr) {
+      Fail("a read returned a version that was never stored: key " + state.key.bytes + " " +
+           ToString(sibling.dot));
+      return;
+    }
+    if (strict_reads_ && version->covered_us < began_us) {
+      Fail("a read returned what an acknowledged write had covered: " + Describe(state, *version));
+    }
+  }
+  if (!strict_reads_) return;
+  for (const size_t index : state.unseen_acknowledged) {
+    const Version& version = state.versions[index];
+    if (version.acknowledged_us < began_us && !object.context.Contains(version.sibling.dot)) {
+      Fail("a read missed an acknowledged write: " + Describe(state, version));
+    }
+  }
+}
+
+template <typename Wanted>
+std::vector<size_t> Checker::MintedSince(const KeyState& state, int64_t since_us,
+                                         Wanted wanted) const {
+  std::vector<size_t> found;
+  for (size_t i = state.versions.size(); i-- > 0 && state.versions[i].minted_us >= since_us;) {
+    if (wanted(state.versions[i])) found.push_back(i);
+  }
+  return found;
+}
+
+void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us) {
+  ++counts_.acknowledged_writes;
+  KeyState& state = keys_[op.key];
+  const auto found = MintedSince(state, op.began_us, [&](const Version& version) {
+    return answer.context.Contains(version.sibling.dot) && version.sibling.kind == op.kind &&
+           (!op.bytes_matter || version.bytes_hash == op.bytes_hash ||
+            (version.sibling.expires_at_ms != 0 && version.bytes_hash == Hash64(""))) &&
+           !op.given.Contains(version.sibling.dot);
+  });
+  if (found.empty()) {
+    Fail("a write was acknowledged without a version: key " + state.key.bytes);
+    return;
+  }
+  if (op.type != Type::kPut) {
+    // What a plain write's answer covers is what its minter held; its own version is the one whose
+    // write covers all the others that fit.
+    Acknowledge(&state, found.front(), now_us);
+    return;
+  }
+  for (const size_t index : found) {
+    CausalContext expected = op.given;
+    expected.Add(state.versions[index].sibling.dot);
+    if (expected != answer.context) continue;
+    state.versions[index].cover = op.given;
+    Acknowledge(&state, index, now_us);
+    return;
+  }
+  Fail("the answer's context is not what was given and the new dot: " +
+       Describe(state, state.versions[found.front()]));
+}
+
+void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us) {
+  KeyState& state = keys_[op.key];
+  const bool wrote =
+      (op.update.kind == UpdateKind::kSet && result.type == UpdateResult::Type::kOk) ||
+      result.type == UpdateResult::Type::kInteger;
+  if (!wrote) return;
+  ++counts_.acknowledged_writes;
+  // The bytes of an APPEND are not known here; those of the others are.
+  const bool bytes_known = op.update.kind != UpdateKind::kAppend;
+  const uint64_t hash = Hash64(
+      op.update.kind == UpdateKind::kIncrement ? std::to_string(result.integer) : op.update.bytes);
+  const auto found = MintedSince(state, op.began_us, [&](const Version& version) {
+    return version.sibling.kind == Kind::kValue && (!bytes_known || version.bytes_hash == hash);
+  });
+  if (found.empty()) {
+    Fail("an update was acknowledged without a version: key " + state.key.bytes);
+  } else if (found.size() == 1) {
+    Acknowledge(&state, found.front(), now_us);
+  }
+}
+
+void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t now_us) {
+  if (!answer.deleted) return;
+  ++counts_.acknowledged_writes;
+  KeyState& state = keys_[op.key];
+  const auto found = MintedSince(state, op.began_us, [](const Version& version) {
+    return version.sibling.kind == Kind::kTombstone;
+  });
+  if (found.empty()) {
+    Fail("a delete was acknowledged without a version: key " + state.key.bytes);
+  } else if (found.size() == 1) {
+    Acknowledge(&state, found.front(), now_us);
+  }
+}
+
+void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us) {
+  Version& version = state->versions[index];
+  version.acknowledged = true;
+  version.acknowledged_us = std::min(version.acknowledged_us, now_us);
+  const auto covered = [&](size_t other) {
+    Version& old = state->versions[other];
+    if (other == index || !version.cover.Contains(old.sibling.dot)) return false;
+    old.covered_us = std::min(old.covered_us, now_us);
+    return true;
+  };
+  std::erase_if(state->uncovered, covered);
+  std::erase_if(state->unseen_acknowledged,
+                [&](size_t other) { return state->versions[other].covered_us != INT64_MAX; });
+  if (version.covered_us == INT64_MAX) state->unseen_acknowledged.push_back(index);
+}
+
+void Checker::Final(size_t key, const Object& object) {
+  KeyState& state = keys_[key];
+  std::vector<bool> safe(state.versions.size(), false);
+  absl::flat_hash_set<uint64_t> safe_operations;
+  CausalContext covered;
+  const auto mark_safe = [&](size_t index) {
+    safe[index] = true;
+    safe_operations.insert(state.versions[index].sibling.operation);
+    covered.Join(state.versions[index].cover);
+  };
+  for (const Sibling& sibling : object.siblings) {
+    const auto it = state.by_dot.find(HashOf(sibling.dot));
+    if (it == state.by_dot.end()) {
+      Fail("at the end, a version that was never minted: " + ToString(sibling.dot));
+      return;
+    }
+    const Version& version = state.versions[it->second];
+    if (version.covered_us != INT64_MAX) {
+      Fail("at the end, what an acknowledged write covered is back: " + Describe(state, version));
+    }
+    mark_safe(it->second);
+  }
+  // A write covers what was minted before it, so one pass from the newest nearly always is enough.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = state.versions.size(); i-- > 0;) {
+      const Version& version = state.versions[i];
+      if (safe[i] || !(covered.Contains(version.sibling.dot) ||
+                       safe_operations.contains(version.sibling.operation))) {
+        continue;
+      }
+      mark_safe(i);
+      changed = true;
+    }
+  }
+  for (size_t i = 0; i < state.versions.size(); ++i) {
+    if (state.versions[i].acknowledged && !safe[i]) {
+      Fail("an acknowledged write is lost: " + Describe(state, state.versions[i]));
+    }
+  }
+}
+
+}  // namespace cartwheel::sim

@@ -1,0 +1,130 @@
+// Checker: what must be true of a run, whatever happened. It hears of every client operation, every
+// image that any replica stores, and at the end of the copies that are left. Every version's dot is
+// in one map from the moment it is minted, with the context that its write covers, so that each
+// check costs a constant per operation:
+//   - a dot has one value, and is minted by the node it names;
+//   - no value that nobody wrote;
+//   - a DYN.PUT is answered with the context it gave and its own dot, no more;
+//   - what an acknowledged write covered is not read again and is not there at the end;
+//   - an acknowledged write that nothing acknowledged covers is in the context of every later read
+//     (R + W > N, and all who answer are of the N);
+//   - at the end an acknowledged write is there, or covered by a write that is there or so covered
+//     in turn;
+//   - every operation is answered by its deadline.
+// The first violation is kept; the run is over then.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/client_op.h"
+#include "storage/object.h"
+
+namespace cartwheel::sim {
+
+class Checker {
+ public:
+  // `strict_reads`: R + W > N and no replica loses what it acknowledged, so that reads see it all.
+  explicit Checker(bool strict_reads) : strict_reads_(strict_reads) {}
+
+  // A key that the clients will use; the number of it.
+  size_t AddKey(const Key& key, const Position& position);
+
+  // What a client is about to do. Exactly one End, or Abandoned, for each.
+  void Begin(uint64_t id, size_t key, const ClientOp& op, int64_t now_us, int64_t deadline_us);
+  // `late_us`: how much of the time its node stood still.
+  void End(uint64_t id, const Answer& answer, int64_t now_us, int64_t late_us);
+  // Its node died: it may or may not have happened.
+  void Abandoned(uint64_t id);
+
+  // An image that node stores. `given`: the context of the write that this step mints, if known.
+  void OnPut(uint64_t node, const Position& position, std::string_view image,
+             const CausalContext* given, int64_t now_us);
+
+  // What one key is at the end, after all replicas were found equal.
+  void Final(size_t key, const Object& object);
+
+  bool failed() const { return failure_.has_value(); }
+  const std::optional<std::string>& failure() const { return failure_; }
+  void Fail(std::string what);
+  size_t pending() const { return pending_.size(); }
+  // The ids of what was not answered, for the message.
+  std::vector<uint64_t> Pending() const;
+
+  struct Counts {
+    uint64_t operations = 0;
+    uint64_t acknowledged_writes = 0;
+    uint64_t unknown_writes = 0;
+    uint64_t reads = 0;
+    uint64_t failed_reads = 0;
+    uint64_t versions = 0;
+    uint64_t twins = 0;  // writes that were minted twice under one operation id
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  enum class Type : uint8_t { kRead, kPut, kPlainPut, kDelete, kUpdate, kOther };
+  struct Version {
+    Sibling sibling;  // without its bytes
+    uint64_t bytes_hash = 0;
+    bool bytes_known = false;
+    CausalContext cover;  // what its write replaces; its own dot may be in it
+    int64_t minted_us = 0;
+    bool acknowledged = false;
+    int64_t acknowledged_us = INT64_MAX;
+    int64_t covered_us = INT64_MAX;  // by an acknowledged write
+  };
+  struct KeyState {
+    Key key;
+    std::vector<Version> versions;                       // in the order of minting
+    absl::flat_hash_map<uint64_t, size_t> by_dot;        // hash of the dot to the version
+    absl::flat_hash_map<uint64_t, size_t> by_operation;  // to its first version
+    // Hash of the bytes to the context that the write gave, if it gave one.
+    absl::flat_hash_map<uint64_t, std::optional<CausalContext>> values;
+    absl::flat_hash_set<uint64_t> appended;  // hashes of the tokens
+    int64_t increments = 0;
+    std::vector<size_t> uncovered;  // by acknowledged writes
+    std::vector<size_t> unseen_acknowledged;
+  };
+  struct Operation {
+    Type type = Type::kOther;
+    size_t key = 0;
+    int64_t began_us = 0;
+    int64_t deadline_us = 0;
+    Kind kind = Kind::kValue;
+    uint64_t bytes_hash = 0;
+    bool bytes_matter = false;
+    CausalContext given;
+    Update update;
+  };
+
+  static uint64_t HashOf(const Dot& dot);
+  const Version* Find(const KeyState& state, const Dot& dot) const;
+  void Meet(KeyState* state, uint64_t node, const Object& object, const Sibling& sibling,
+            const CausalContext* given, int64_t now_us);
+  bool KnownValue(const KeyState& state, std::string_view bytes) const;
+  void CheckRead(const KeyState& state, const Object& object, int64_t began_us);
+  void EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us);
+  void EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us);
+  void EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t now_us);
+  // The versions of the key that were minted since and that `wanted` accepts, newest first.
+  template <typename Wanted>
+  std::vector<size_t> MintedSince(const KeyState& state, int64_t since_us, Wanted wanted) const;
+  void Acknowledge(KeyState* state, size_t version, int64_t now_us);
+  std::string Describe(const KeyState& state, const Version& version) const;
+
+  const bool strict_reads_;
+  std::vector<KeyState> keys_;
+  absl::flat_hash_map<uint64_t, size_t> key_by_position_;
+  absl::flat_hash_map<uint64_t, Operation> pending_;
+  std::optional<std::string> failure_;
+  Counts counts_;
+};
+
+}  // namespace cartwheel::sim

@@ -1,0 +1,205 @@
+// cartwheel-sim: plays seeds of the simulation and says what it saw. Exit status 0 when all is
+// well; with --mutant when some seed failed, as it must. The last line of a failure replays it.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/decimal.h"
+#include "tests/simulation/simulation.h"
+
+namespace cartwheel::sim {
+namespace {
+
+struct Arguments {
+  SimulationOptions one;
+  uint64_t seeds = 1;
+  std::string faults = "all";
+  std::string mutant;
+};
+
+constexpr std::string_view kUsage =
+    "cartwheel-sim [--seed S] [--seeds COUNT] [--nodes 5] [--seconds 120] [--ops-per-second 50]\n"
+    "              [--faults all|none|KIND,KIND] [--mutant NAME] [--trace]\n";
+
+struct MutantName {
+  Mutant mutant;
+  std::string_view name;
+};
+constexpr MutantName kMutants[] = {{Mutant::kAckBeforeStored, "ack-before-stored"},
+                                   {Mutant::kNewestSiblingWins, "newest-sibling-wins"},
+                                   {Mutant::kSiblingLost, "sibling-lost"},
+                                   {Mutant::kControlForgotten, "control-forgotten"}};
+
+[[noreturn]] void Refuse(const char* what, std::string_view argument) {
+  std::fprintf(stderr, "%s: %.*s\n%.*s", what, static_cast<int>(argument.size()), argument.data(),
+               static_cast<int>(kUsage.size()), kUsage.data());
+  std::exit(2);
+}
+
+void SetFaults(std::string_view text, SimulationOptions* options) {
+  if (text == "all") return;
+  options->swarm = false;
+  options->faults = FaultSet();
+  if (text == "none") return;
+  while (!text.empty()) {
+    const std::string_view name = text.substr(0, text.find(','));
+    const auto kind = ParseFaultKind(name);
+    if (!kind) Refuse("no such fault", name);
+    options->faults.Add(*kind);
+    text.remove_prefix(std::min(name.size() + 1, text.size()));
+  }
+}
+
+void SetMutant(std::string_view name, SimulationOptions* options) {
+  for (const MutantName& known : kMutants) {
+    if (known.name == name) options->mutant = known.mutant;
+  }
+  if (options->mutant == Mutant::kNone) Refuse("no such mutant", name);
+}
+
+Arguments Parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    if (flag == "--trace") {
+      arguments.one.trace = [](const std::string& line) { std::puts(line.c_str()); };
+      continue;
+    }
+    if (i + 1 == argc) Refuse("no value for", flag);
+    const std::string_view value = argv[++i];
+    const auto parsed = ParseUnsigned(value);
+    const uint64_t number = parsed.value_or(0);
+    if (flag == "--faults") {
+      arguments.faults = value;
+      SetFaults(value, &arguments.one);
+    } else if (flag == "--mutant") {
+      arguments.mutant = value;
+      SetMutant(value, &arguments.one);
+    } else if (!parsed) {
+      Refuse("not a number", value);
+    } else if (flag == "--seed") {
+      arguments.one.seed = number;
+    } else if (flag == "--seeds") {
+      arguments.seeds = number;
+    } else if (flag == "--nodes" && number >= 1 && number <= 15) {
+      arguments.one.nodes = static_cast<int>(number);
+    } else if (flag == "--seconds") {
+      arguments.one.seconds = static_cast<int64_t>(number);
+    } else if (flag == "--ops-per-second" && number > 0 && number <= 100'000) {
+      arguments.one.ops_per_second = static_cast<uint32_t>(number);
+    } else {
+      Refuse("unknown flag, or a value out of range", flag);
+    }
+  }
+  return arguments;
+}
+
+void PrintHits(const FaultHits& hits) {
+  std::printf("hits:");
+  for (size_t i = 0; i < kFaultKinds; ++i) {
+    const auto kind = static_cast<FaultKind>(i);
+    std::printf(" %.*s %llu", static_cast<int>(Name(kind).size()), Name(kind).data(),
+                static_cast<unsigned long long>(hits.Of(kind)));
+  }
+  std::printf("\n");
+}
+
+std::string Replay(const Arguments& arguments, uint64_t seed) {
+  const SimulationOptions& one = arguments.one;
+  std::string line = "cartwheel-sim --seed " + std::to_string(seed) + " --nodes " +
+                     std::to_string(one.nodes) + " --seconds " + std::to_string(one.seconds) +
+                     " --ops-per-second " + std::to_string(one.ops_per_second) + " --faults " +
+                     arguments.faults;
+  if (!arguments.mutant.empty()) line += " --mutant " + arguments.mutant;
+  return line;
+}
+
+struct Totals {
+  uint64_t seeds = 0;
+  uint64_t failed = 0;
+  uint64_t hash = 0;
+  int64_t simulated_us = 0;
+  FaultHits hits;
+  Checker::Counts counts;
+};
+
+void Add(const SimulationResult& result, Totals* totals) {
+  ++totals->seeds;
+  totals->hash = totals->hash * 31 + result.trace_hash;
+  totals->simulated_us += result.simulated_us;
+  totals->hits.Add(result.hits);
+  totals->counts.operations += result.counts.operations;
+  totals->counts.acknowledged_writes += result.counts.acknowledged_writes;
+  totals->counts.unknown_writes += result.counts.unknown_writes;
+  totals->counts.reads += result.counts.reads;
+  totals->counts.failed_reads += result.counts.failed_reads;
+  totals->counts.versions += result.counts.versions;
+  totals->counts.twins += result.counts.twins;
+}
+
+void PrintTotals(const Totals& totals, double seconds) {
+  const auto print = [](const char* name, uint64_t value) {
+    std::printf(" %s %llu", name, static_cast<unsigned long long>(value));
+  };
+  PrintHits(totals.hits);
+  std::printf("clients:");
+  print("operations", totals.counts.operations);
+  print("acknowledged-writes", totals.counts.acknowledged_writes);
+  print("unknown-writes", totals.counts.unknown_writes);
+  print("reads", totals.counts.reads);
+  print("failed-reads", totals.counts.failed_reads);
+  print("versions", totals.counts.versions);
+  print("twins", totals.counts.twins);
+  const double simulated = static_cast<double>(totals.simulated_us) / 1e6;
+  std::printf("\nseeds %llu, failed %llu, %.1f simulated hours in %.1f s (%.0f times real time)\n",
+              static_cast<unsigned long long>(totals.seeds),
+              static_cast<unsigned long long>(totals.failed), simulated / 3600, seconds,
+              simulated / seconds);
+  std::printf("trace hash %016llx\n", static_cast<unsigned long long>(totals.hash));
+}
+
+// A kind that was asked for and never struck in so many seeds is not tested.
+bool AllStruck(const Arguments& arguments, const Totals& totals) {
+  if (totals.seeds < 200) return true;
+  for (size_t i = 0; i < kFaultKinds; ++i) {
+    const auto kind = static_cast<FaultKind>(i);
+    if (!arguments.one.faults.Has(kind) || totals.hits.Of(kind) > 0) continue;
+    std::printf("the fault %.*s never struck\n", static_cast<int>(Name(kind).size()),
+                Name(kind).data());
+    return false;
+  }
+  return true;
+}
+
+int Main(int argc, char** argv) {
+  const Arguments arguments = Parse(argc, argv);
+  const auto start = std::chrono::steady_clock::now();
+  Totals totals;
+  for (uint64_t i = 0; i < arguments.seeds; ++i) {
+    SimulationOptions options = arguments.one;
+    options.seed += i;
+    const SimulationResult result = Simulate(options);
+    Add(result, &totals);
+    if (!result.failure) continue;
+    ++totals.failed;
+    std::printf("seed %llu failed after %.3f s: %s\nreplay: %s\n",
+                static_cast<unsigned long long>(options.seed),
+                static_cast<double>(result.simulated_us) / 1e6, result.failure->c_str(),
+                Replay(arguments, options.seed).c_str());
+    std::fflush(stdout);
+    if (!arguments.mutant.empty() || totals.failed >= 10) break;
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  PrintTotals(totals, took.count());
+  if (!arguments.mutant.empty()) return totals.failed > 0 ? 0 : 1;
+  return totals.failed == 0 && AllStruck(arguments, totals) ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace cartwheel::sim
+
+int main(int argc, char** argv) { return cartwheel::sim::Main(argc, argv); }

@@ -1,0 +1,82 @@
+// SimEngine: a StorageEngine over a simulated disk. Writes are applied at once, written by Flush,
+// and on the disk once the simulation says so (MarkSynced). Crash undoes what a crash would lose:
+// what was not flushed, and when the disk loses its tail all that was not synced. It has no time of
+// its own: the world decides how long a sync takes.
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/engine.h"
+
+namespace cartwheel::sim {
+
+// When a write counts as stored. kAlways: once synced. kEverySecond: once written.
+enum class SyncPolicy : uint8_t { kAlways, kEverySecond };
+
+class SimEngine : public StorageEngine {
+ public:
+  using PutObserver = std::function<void(const Position&, std::string_view image)>;
+
+  explicit SimEngine(SyncPolicy policy) : policy_(policy) {}
+
+  Result<std::optional<Found>> Get(const Position& position) override;
+  uint64_t Put(const Position& position, std::string image) override;
+  uint64_t Drop(const Position& position) override;
+  Result<void> Flush() override;
+  Sequences sequences() const override;
+  Result<void> Scan(const Position& first, const Position& last,
+                    const Visitor& visit) const override;
+  uint64_t LeafSum(uint32_t leaf) const override;
+  uint64_t ValueCount(uint32_t db, uint16_t slot) const override;
+  bool Full() const override { return false; }
+  EngineStats stats() const override;
+
+  SyncPolicy policy() const { return policy_; }
+  uint64_t written() const { return written_; }
+  bool HasUnsynced() const { return synced_ < written_; }
+  void MarkSynced(uint64_t sequence);
+  // The process dies and starts again: sequences begin anew.
+  void Crash(bool lose_unsynced_tail);
+
+  void set_put_observer(PutObserver observer) { observer_ = std::move(observer); }
+  // Every image passes through this before it is stored: how mutants break the engine on purpose.
+  void set_put_mutation(std::function<std::string(const Position&, std::string)> mutation) {
+    mutation_ = std::move(mutation);
+  }
+
+ private:
+  struct Stored {
+    std::string image;
+    uint64_t sequence = 0;
+  };
+  struct Undo {
+    uint64_t sequence;
+    Position position;
+    std::optional<std::string> image;  // what was there before
+  };
+
+  void Remember(const Position& position, const std::string* old);
+  void Account(const Position& position, std::string_view image, bool add);
+
+  const SyncPolicy policy_;
+  absl::btree_map<Position, Stored> records_;
+  std::deque<Undo> undo_;  // of what is not synced, oldest first
+  absl::flat_hash_map<uint32_t, uint64_t> leaf_sums_;
+  absl::flat_hash_map<uint64_t, uint64_t> value_counts_;  // by db << 16 | slot
+  uint64_t applied_ = 0;
+  uint64_t written_ = 0;
+  uint64_t synced_ = 0;
+  uint64_t syncs_ = 0;
+  PutObserver observer_;
+  std::function<std::string(const Position&, std::string)> mutation_;
+};
+
+}  // namespace cartwheel::sim

@@ -1,0 +1,237 @@
+#include "tests/simulation/simulation.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "storage/record.h"
+#include "tests/simulation/faults.h"
+#include "tests/simulation/workload.h"
+
+namespace cartwheel::sim {
+namespace {
+
+constexpr int64_t kMs = 1000;
+constexpr int64_t kSecond = 1'000'000;
+constexpr int kRepairRounds = 8;
+constexpr int kOrderedRounds = 20;
+
+WorldOptions WorldOf(const SimulationOptions& options, Random* random) {
+  WorldOptions world;
+  world.nodes = options.nodes;
+  world.settings.partitions = 64;
+  world.sync = random->Chance(1, 2) ? SyncPolicy::kAlways : SyncPolicy::kEverySecond;
+  world.max_latency_us = 300 + static_cast<int64_t>(random->Below(5000));
+  world.mutant = options.mutant;
+  world.seed = random->Next();
+  return world;
+}
+
+FaultSet FaultsOf(const SimulationOptions& options, Random* random) {
+  if (!options.swarm) return options.faults;
+  FaultSet set = options.faults;
+  // One seed in sixteen sees fair weather.
+  const bool none = random->Chance(1, 16);
+  for (size_t i = 0; i < kFaultKinds; ++i) {
+    if (random->Chance(1, 2) || none) set.Remove(static_cast<FaultKind>(i));
+  }
+  return set;
+}
+
+// What a replica holds, values that expire aside: when their bytes go is each replica's clock.
+std::string Comparable(const SimEngine& engine, const Position& position, Object* object) {
+  std::string image;
+  CHECK(engine
+            .Scan(position, position,
+                  [&](const Position&, std::string_view found) {
+                    image = found;
+                    return true;
+                  })
+            .has_value());
+  *object = Object();
+  if (image.empty()) return image;
+  *object = *DecodeObject(ParseRecord(image)->object);
+  Object plain = *object;
+  for (Sibling& sibling : plain.siblings) {
+    if (sibling.expires_at_ms != 0) sibling.bytes.clear();
+  }
+  std::string encoded;
+  EncodeObject(plain, &encoded);
+  return encoded;
+}
+
+class Run : public WorldObserver {
+ public:
+  explicit Run(const SimulationOptions& options)
+      : options_(options),
+        random_(options.seed * 0x9e3779b97f4a7c15ULL + 1),
+        world_options_(WorldOf(options, &random_)),
+        faults_(FaultsOf(options, &random_)),
+        checker_(StrictReads()),
+        world_(world_options_, this),
+        nemesis_(&world_, faults_, world_options_.sync, random_.Next()),
+        workload_(&world_, &checker_, options.ops_per_second, random_.Next()) {
+    if (options.trace) {
+      world_.set_trace([this](const std::string& line) {
+        char time[32];
+        std::snprintf(time, sizeof(time), "%12.3f ", static_cast<double>(world_.now_us()) / 1000);
+        options_.trace(time + line);
+      });
+    }
+  }
+
+  SimulationResult Go() {
+    Form();
+    if (Fine()) Safety();
+    if (Fine()) Liveness();
+    SimulationResult result;
+    result.failure = checker_.failure();
+    if (world_.broken()) result.failure = world_.broken();
+    result.trace_hash = world_.trace_hash();
+    result.simulated_us = world_.now_us();
+    result.events = world_.events();
+    result.hits = world_.hits();
+    result.counts = checker_.counts();
+    return result;
+  }
+
+  void OnAnswer(int node, const Answer& answer) override {
+    if (options_.trace) {
+      world_.Trace("client " + std::to_string(answer.id) + " answered by " +
+                   std::to_string(node + 1) + ": " + std::to_string(answer.result.index()));
+    }
+    workload_.OnAnswer(node, answer);
+  }
+  void OnNodeDown(int node) override {
+    workload_.OnNodeDown(node);
+    nemesis_.OnNodeDown(node);
+  }
+  void OnStep(int, const CausalContext* given) override { given_ = given; }
+  void OnPut(int node, const Position& position, std::string_view image) override {
+    checker_.OnPut(World::IdOf(node), position, image, given_, world_.now_us());
+  }
+
+ private:
+  bool StrictReads() const {
+    return !(faults_.Has(FaultKind::kTailLoss) && world_options_.sync == SyncPolicy::kEverySecond);
+  }
+  bool Fine() const { return !checker_.failed() && !world_.broken(); }
+
+  bool Formed() const {
+    for (int i = 0; i < world_.size(); ++i) {
+      if (!world_.node(i).ready() ||
+          world_.node(i).state().members.size() != static_cast<size_t>(world_.size()) ||
+          world_.node(i).state() != world_.node(0).state()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void Form() {
+    for (int i = 0; i < world_.size(); ++i) world_.Start(i);
+    while (Fine() && !Formed()) {
+      if (world_.now_us() > 60 * kSecond) checker_.Fail("no ring of all nodes after 60 s");
+      world_.RunUntil(world_.now_us() + 100 * kMs);
+    }
+  }
+
+  void Safety() {
+    workload_.Begin();
+    nemesis_.Begin();
+    RunFor(options_.seconds * kSecond);
+    nemesis_.Stop();
+    RunFor(5 * kSecond);
+    workload_.Stop();
+  }
+
+  // In pieces, so that a failure ends it.
+  void RunFor(int64_t us) {
+    const int64_t end_us = world_.now_us() + us;
+    while (Fine() && world_.now_us() < end_us) {
+      world_.RunUntil(std::min(end_us, world_.now_us() + 100 * kMs));
+    }
+  }
+
+  void Liveness() {
+    RunFor(25 * kSecond);  // every connection that broke has been noticed
+    if (checker_.pending() > 0) {
+      checker_.Fail("operation " + std::to_string(checker_.Pending().front()) +
+                    " was never answered");
+    }
+    std::optional<std::string> difference = "not compared";
+    for (int round = 0; Fine() && difference && round < kRepairRounds; ++round) {
+      workload_.ReadAll();
+      RunFor(2 * kSecond);
+      difference = Difference();
+    }
+    if (difference && Fine()) checker_.Fail(*difference);
+    workload_.BeginOrdered(kOrderedRounds);
+    for (int i = 0; Fine() && !workload_.ordered_done() && i < 600; ++i) RunFor(100 * kMs);
+    RunFor(2 * kSecond);
+    if (Fine()) CheckEnd();
+  }
+
+  std::optional<std::string> Difference() {
+    const Ring& ring = world_.node(0).ring();
+    for (size_t key = 0; key < workload_.key_count(); ++key) {
+      const Position position = PositionAt(key);
+      std::optional<std::string> first;
+      for (const NodeId id : ring.Replicas(position.slot)) {
+        const int node = world_.IndexOf(id);
+        Object object;
+        std::string copy = Comparable(world_.engine(node), position, &object);
+        if (first && copy != *first) {
+          return "replicas differ: key " + workload_.key(key).bytes + " at node " +
+                 std::to_string(node + 1) + " is " + world_.describer().Of(object);
+        }
+        first = std::move(copy);
+      }
+    }
+    return std::nullopt;
+  }
+
+  Position PositionAt(size_t key) const {
+    return PositionOf(workload_.key(key).db, workload_.key(key).bytes, Partitioner::kSlot);
+  }
+
+  void CheckEnd() {
+    if (!Formed()) checker_.Fail("members do not agree on the cluster's state");
+    for (int i = 0; i < world_.size(); ++i) {
+      const uint64_t left = world_.node(i).counters().operations_in_flight;
+      if (left != 0) checker_.Fail(std::to_string(left) + " operations are left in flight");
+    }
+    if (checker_.pending() > 0) checker_.Fail("an operation was never answered");
+    if (const auto difference = Difference()) checker_.Fail(*difference);
+    const Ring& ring = world_.node(0).ring();
+    for (size_t key = 0; key < workload_.key_count(); ++key) {
+      Object object;
+      const Position position = PositionAt(key);
+      const int node = world_.IndexOf(ring.Replicas(position.slot).front());
+      Comparable(world_.engine(node), position, &object);
+      checker_.Final(key, object);
+      const auto& last = workload_.last_ordered(key);
+      if (last && (object.siblings.size() != 1 || object.siblings[0].bytes != *last)) {
+        checker_.Fail("SETs in order did not leave the last alone: key " +
+                      workload_.key(key).bytes + " is " + world_.describer().Of(object));
+      }
+    }
+  }
+
+  const SimulationOptions options_;
+  Random random_;
+  const WorldOptions world_options_;
+  const FaultSet faults_;
+  Checker checker_;
+  World world_;
+  Nemesis nemesis_;
+  Workload workload_;
+  const CausalContext* given_ = nullptr;
+};
+
+}  // namespace
+
+SimulationResult Simulate(const SimulationOptions& options) { return Run(options).Go(); }
+
+}  // namespace cartwheel::sim

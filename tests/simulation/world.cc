@@ -1,0 +1,458 @@
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/hash.h"
+#include "cluster/messages.h"
+#include "storage/record.h"
+
+namespace cartwheel::sim {
+namespace {
+
+constexpr int64_t kMs = 1000;
+
+Address BusAddress(int node) {
+  return {"10.0.0." + std::to_string(node + 1), static_cast<uint16_t>(17000 + node)};
+}
+
+std::string WithoutSibling(const Position& position, std::string image, bool keep_newest_only) {
+  const auto record = ParseRecord(image);
+  auto object = DecodeObject(record->object);
+  if (object->siblings.size() < 2) return image;
+  object->siblings.resize(keep_newest_only ? 1 : object->siblings.size() - 1);
+  return EncodeRecord(position, record->db, record->key, *object, record->mark);
+}
+
+}  // namespace
+
+World::World(const WorldOptions& options, WorldObserver* observer)
+    : options_(options),
+      observer_(observer),
+      random_(options.seed),
+      network_(options.nodes, random_.Next(), &events_, &hits_),
+      parser_(ParserLimits()) {
+  network_.weather().min_latency_us = options.min_latency_us;
+  network_.weather().max_latency_us = options.max_latency_us;
+  for (int i = 0; i < options.nodes; ++i) {
+    const auto uptime_us = static_cast<int64_t>(random_.Below(1'000'000'000'000));
+    nodes_.push_back(std::make_unique<SimNode>(options.sync, uptime_us));
+    SimNode& n = at(i);
+    NodeOptions& o = n.options;
+    o.id = IdOf(i);
+    o.self.id = o.id;
+    o.self.host = BusAddress(i).host;
+    o.self.port = static_cast<uint16_t>(7000 + i);
+    o.self.bus_port = BusAddress(i).port;
+    for (int seed = 0; seed < options.nodes; ++seed) o.seeds.push_back(BusAddress(seed));
+    o.settings = options.settings;
+    n.engine.set_put_observer([this, i](const Position& position, std::string_view image) {
+      observer_->OnPut(i, position, image);
+    });
+    if (options.mutant == Mutant::kNewestSiblingWins || options.mutant == Mutant::kSiblingLost) {
+      n.engine.set_put_mutation([this](const Position& position, std::string image) {
+        const bool newest_only = options_.mutant == Mutant::kNewestSiblingWins;
+        if (!newest_only && !random_.Chance(1, 20)) return image;
+        return WithoutSibling(position, std::move(image), newest_only);
+      });
+    }
+  }
+}
+
+World::~World() = default;
+
+int World::IndexOf(NodeId id) const {
+  for (int i = 0; i < size(); ++i) {
+    if (IdOf(i) == id) return i;
+  }
+  return -1;
+}
+
+void World::Start(int node) {
+  SimNode& n = at(node);
+  CHECK(n.node == nullptr);
+  n.options.seed = random_.Next();
+  network_.NodeUp(node);
+  effects_.Clear();
+  const bool forgotten = options_.mutant == Mutant::kControlForgotten;
+  auto started = Node::Start(n.options, &n.engine, forgotten ? n.first_control : n.control,
+                             NowOf(node), &effects_);
+  if (!started) {
+    if (!broken_) broken_ = "node " + std::to_string(node + 1) + ": " + started.error().message;
+    return;
+  }
+  n.node = *std::move(started);
+  Trace("node " + std::to_string(node + 1) + " starts");
+  Note(1, static_cast<uint64_t>(node), n.incarnation, 0);
+  EndTurn(node);
+}
+
+bool World::Submit(int node, ClientOp op) {
+  SimNode& n = at(node);
+  if (n.node == nullptr) return false;
+  Note(2, static_cast<uint64_t>(node), op.id, 0);
+  if (StandsStill(n)) {
+    Defer(node, std::move(op));
+  } else {
+    effects_.Clear();
+    Apply(node, std::move(op));
+    EndTurn(node);
+  }
+  return true;
+}
+
+void World::RunUntil(int64_t time_us) {
+  while (!events_.empty() && events_.next_us() <= time_us && !broken_) Happen(events_.Pop());
+  now_us_ = std::max(now_us_, time_us);
+}
+
+bool World::RunOne() {
+  if (events_.empty()) return false;
+  Happen(events_.Pop());
+  return true;
+}
+
+void World::Call(int64_t time_us, std::function<void()> call) {
+  uint64_t slot = calls_.size();
+  if (free_calls_.empty()) {
+    calls_.push_back(std::move(call));
+  } else {
+    slot = free_calls_.back();
+    free_calls_.pop_back();
+    calls_[slot] = std::move(call);
+  }
+  events_.Push({.time_us = std::max(time_us, now_us_), .kind = EventKind::kCall, .c = slot});
+}
+
+void World::Happen(const Event& event) {
+  now_us_ = event.time_us;
+  ++steps_;
+  const int node = static_cast<int>(event.a);
+  std::optional<LinkEvent> link;
+  switch (event.kind) {
+    case EventKind::kDial: link = network_.Dialled(now_us_, event); break;
+    case EventKind::kReset: link = network_.Reset(event); break;
+    case EventKind::kDeliver: {
+      auto delivery = network_.Delivered(event);
+      if (delivery) Take(delivery->to, *std::move(delivery));
+      return;
+    }
+    case EventKind::kTick: {
+      SimNode& n = at(node);
+      if (n.tick_generation != event.b || n.node == nullptr) return;
+      n.tick_planned_us = INT64_MAX;
+      if (StandsStill(n)) return;  // Resume ticks
+      if (NowOf(node).mono_us < n.node->NextDeadline()) {
+        PlanTick(node);
+        return;
+      }
+      effects_.Clear();
+      Feed(node, Tick{});
+      EndTurn(node);
+      return;
+    }
+    case EventKind::kSynced: {
+      SimNode& n = at(node);
+      if (n.incarnation != event.b || n.node == nullptr) return;
+      n.sync_planned = false;
+      const bool always = n.engine.policy() == SyncPolicy::kAlways;
+      n.engine.MarkSynced(always ? event.c : n.engine.written());
+      Release(node);
+      PlanSync(node);
+      return;
+    }
+    case EventKind::kResume: Resume(node); return;
+    case EventKind::kCall: {
+      const std::function<void()> call = std::move(calls_[event.c]);
+      free_calls_.push_back(event.c);
+      call();
+      return;
+    }
+  }
+  if (!link || at(link->dialer).node == nullptr) return;
+  Note(3, static_cast<uint64_t>(link->dialer), static_cast<uint64_t>(link->peer), link->up);
+  if (StandsStill(at(link->dialer))) {
+    Defer(link->dialer, *link);
+  } else {
+    effects_.Clear();
+    Apply(link->dialer, *link);
+    EndTurn(link->dialer);
+  }
+}
+
+void World::Take(int node, Delivery delivery) {
+  SimNode& n = at(node);
+  if (n.node == nullptr) return;
+  if (StandsStill(n)) {
+    Defer(node, std::move(delivery));
+    return;
+  }
+  effects_.Clear();
+  Apply(node, std::move(delivery));
+  EndTurn(node);
+}
+
+void World::Defer(int node, Deferred input) { at(node).deferred.push_back(std::move(input)); }
+
+void World::Resume(int node) {
+  SimNode& n = at(node);
+  if (n.node == nullptr || StandsStill(n)) return;
+  if (n.paused_since_us != 0) {
+    n.paused_total_us += now_us_ - n.paused_since_us;
+    n.paused_since_us = 0;
+    Trace("node " + std::to_string(node + 1) + " goes on");
+  }
+  effects_.Clear();
+  // All that a process finds when it wakes comes in one turn; a slow one does it piece by piece.
+  while (!n.deferred.empty()) {
+    Deferred input = std::move(n.deferred.front());
+    n.deferred.pop_front();
+    Apply(node, std::move(input));
+    if (n.slow_us > 0) break;
+  }
+  Feed(node, Tick{});
+  EndTurn(node);
+}
+
+void World::Apply(int node, Deferred input) {
+  SimNode& n = at(node);
+  if (auto* op = std::get_if<ClientOp>(&input)) {
+    const auto* put = std::get_if<PutOperation>(&op->operation);
+    const bool has_context = put != nullptr && put->context.has_value();
+    // The node consumes the operation: the observer's copy is made before.
+    const CausalContext given = has_context ? *put->context : CausalContext();
+    observer_->OnStep(node, has_context ? &given : nullptr);
+    n.node->Step(NowOf(node), std::move(*op), &effects_);
+    observer_->OnStep(node, nullptr);
+    return;
+  }
+  if (const auto* link = std::get_if<LinkEvent>(&input)) {
+    if (link->up) {
+      Feed(node, LinkUp{IdOf(link->peer)});
+    } else {
+      Feed(node, LinkLost{IdOf(link->peer)});
+    }
+    return;
+  }
+  const Delivery& delivery = std::get<Delivery>(input);
+  for (size_t done = 0; done < delivery.frame.size();) {
+    const std::span<char> room = parser_.Prepare();
+    const size_t part = std::min(room.size(), delivery.frame.size() - done);
+    std::memcpy(room.data(), delivery.frame.data() + done, part);
+    parser_.Commit(part);
+    done += part;
+  }
+  if (parser_.Next() != RequestParser::Outcome::kCommand) {
+    if (!broken_) broken_ = "a frame that does not parse: " + delivery.frame;
+    return;
+  }
+  const auto fields = parser_.arguments();
+  Note(4, static_cast<uint64_t>(delivery.from), static_cast<uint64_t>(node),
+       Hash64(delivery.frame));
+  if (trace_) {
+    Trace(std::to_string(delivery.from + 1) + "->" + std::to_string(node + 1) + " " +
+          describer_.OfFrame(fields));
+  }
+  CausalContext given;
+  bool known = false;
+  if (FrameType(fields) == MintRequest::kType) {
+    const auto message = DecodeData(fields);
+    const auto* mint = message ? std::get_if<MintRequest>(&*message) : nullptr;
+    if (mint != nullptr && !mint->plain) {
+      auto context = DecodeContext(mint->context);
+      known = context.has_value();
+      if (known) given = *std::move(context);
+    }
+  }
+  observer_->OnStep(node, known ? &given : nullptr);
+  n.node->Step(NowOf(node), FrameReceived{IdOf(delivery.from), fields}, &effects_);
+  observer_->OnStep(node, nullptr);
+}
+
+void World::Feed(int node, Input input) {
+  Note(5, static_cast<uint64_t>(node), input.index(), 0);
+  at(node).node->Step(NowOf(node), std::move(input), &effects_);
+}
+
+bool World::CrashesAt(int node, int stage) const {
+  const SimNode& n = at(node);
+  return n.crash_stage == stage && n.engine.sequences().applied != n.engine.written();
+}
+
+void World::EndTurn(int node) {
+  SimNode& n = at(node);
+  if (effects_.stop && !broken_) {
+    broken_ = "node " + std::to_string(node + 1) + " stops: " + *effects_.stop;
+  }
+  const bool dies = CrashesAt(node, 0) || CrashesAt(node, 1) || CrashesAt(node, 2);
+  const int stage = dies ? *n.crash_stage : -1;
+  if (effects_.control && stage != 0) {
+    n.control = *std::move(effects_.control);
+    if (n.first_control.empty()) n.first_control = n.control;
+  }
+  const bool early = options_.mutant == Mutant::kAckBeforeStored;
+  if (!dies || stage == 2) CHECK(n.engine.Flush().has_value());
+  if (!dies || early) {
+    const uint64_t stored = early ? UINT64_MAX : n.engine.sequences().stored;
+    for (Send& send : effects_.sends) {
+      if (send.after <= stored) {
+        Dispatch(node, std::move(send));
+      } else {
+        n.waiting.push_back({send.after, std::move(send)});
+      }
+    }
+    for (SendToAddress& send : effects_.sends_to_address) {
+      for (int peer = 0; peer < size(); ++peer) {
+        if (peer == node || BusAddress(peer) != send.to) continue;
+        network_.Send(now_us_, node, peer, false, std::move(send.frame));
+        break;
+      }
+    }
+    // Answers leave last, for the observer may ask for more.
+    const std::vector<Answer> answers = std::move(effects_.answers);
+    effects_.answers.clear();
+    for (const Answer& answer : answers) {
+      if (answer.after <= stored) {
+        Note(6, static_cast<uint64_t>(node), answer.id, answer.result.index());
+        observer_->OnAnswer(node, answer);
+      } else {
+        n.waiting.push_back({answer.after, answer});
+      }
+    }
+  }
+  if (dies) {
+    hits_.Count(FaultKind::kCommitCrash);
+    Crash(node, false);
+    return;
+  }
+  if (n.slow_us > 0 && !StandsStill(n)) {
+    hits_.Count(FaultKind::kSlowNode);
+    n.busy_until_us = now_us_ + n.slow_us;
+    events_.Push(
+        {.time_us = n.busy_until_us, .kind = EventKind::kResume, .a = static_cast<uint32_t>(node)});
+  }
+  PlanSync(node);
+  PlanTick(node);
+}
+
+void World::Dispatch(int node, Send send) {
+  const int to = IndexOf(send.to);
+  CHECK(to != node);
+  if (to >= 0) network_.Send(now_us_, node, to, send.response, std::move(send.frame));
+}
+
+void World::Release(int node) {
+  SimNode& n = at(node);
+  const uint64_t stored = n.engine.sequences().stored;
+  std::vector<Answer> answers;
+  for (auto it = n.waiting.begin(); it != n.waiting.end();) {
+    if (it->after > stored) {
+      ++it;
+      continue;
+    }
+    if (auto* send = std::get_if<Send>(&it->effect)) {
+      Dispatch(node, std::move(*send));
+    } else {
+      answers.push_back(std::get<Answer>(std::move(it->effect)));
+    }
+    it = n.waiting.erase(it);
+  }
+  for (const Answer& answer : answers) {
+    Note(6, static_cast<uint64_t>(node), answer.id, answer.result.index());
+    observer_->OnAnswer(node, answer);
+  }
+}
+
+void World::PlanTick(int node) {
+  SimNode& n = at(node);
+  if (n.node == nullptr) return;
+  const int64_t due_us = std::max(n.clock.WhenMono(n.node->NextDeadline()), now_us_ + 1);
+  // A deadline that moved away is found out when the old one comes.
+  if (n.tick_planned_us <= due_us) return;
+  n.tick_planned_us = due_us;
+  events_.Push({.time_us = due_us,
+                .kind = EventKind::kTick,
+                .a = static_cast<uint32_t>(node),
+                .b = ++n.tick_generation});
+}
+
+void World::PlanSync(int node) {
+  SimNode& n = at(node);
+  if (n.sync_planned || !n.engine.HasUnsynced()) return;
+  n.sync_planned = true;
+  const bool always = n.engine.policy() == SyncPolicy::kAlways;
+  const int64_t takes_us =
+      100 + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(n.max_sync_us)));
+  events_.Push({.time_us = now_us_ + takes_us + (always ? 0 : 1000 * kMs),
+                .kind = EventKind::kSynced,
+                .a = static_cast<uint32_t>(node),
+                .b = n.incarnation,
+                .c = n.engine.written()});
+}
+
+void World::Crash(int node, bool lose_tail) {
+  SimNode& n = at(node);
+  CHECK(n.node != nullptr);
+  if (lose_tail && n.engine.HasUnsynced()) hits_.Count(FaultKind::kTailLoss);
+  Trace("node " + std::to_string(node + 1) + (lose_tail ? " crashes, its tail lost" : " crashes"));
+  Note(7, static_cast<uint64_t>(node), lose_tail, 0);
+  n.node.reset();
+  n.engine.Crash(lose_tail);
+  n.waiting.clear();
+  n.deferred.clear();
+  ++n.incarnation;
+  ++n.tick_generation;
+  n.tick_planned_us = INT64_MAX;
+  if (n.paused_since_us != 0) n.paused_total_us += now_us_ - n.paused_since_us;
+  n.paused_until_us = n.paused_since_us = n.busy_until_us = 0;
+  n.sync_planned = false;
+  n.crash_stage.reset();
+  network_.NodeDown(now_us_, node);
+  observer_->OnNodeDown(node);
+}
+
+void World::CrashInCommit(int node, int stage) {
+  if (IsUp(node)) at(node).crash_stage = stage;
+}
+
+void World::Pause(int node, int64_t until_us) {
+  SimNode& n = at(node);
+  if (n.node == nullptr || until_us <= n.paused_until_us) return;
+  hits_.Count(FaultKind::kPause);
+  Trace("node " + std::to_string(node + 1) + " stands still");
+  if (n.paused_since_us == 0) n.paused_since_us = now_us_;
+  n.paused_until_us = until_us;
+  events_.Push({.time_us = until_us, .kind = EventKind::kResume, .a = static_cast<uint32_t>(node)});
+}
+
+void World::SetSlow(int node, int64_t each_turn_us) {
+  SimNode& n = at(node);
+  if (n.slow_us > 0) n.paused_total_us += now_us_ - n.slow_since_us;
+  n.slow_us = each_turn_us;
+  n.slow_since_us = now_us_;
+}
+
+void World::ResumeAll() {
+  for (int i = 0; i < size(); ++i) {
+    SimNode& n = at(i);
+    SetSlow(i, 0);
+    n.busy_until_us = 0;
+    n.crash_stage.reset();
+    n.paused_until_us = std::min(n.paused_until_us, now_us_);
+    Resume(i);
+  }
+}
+
+int64_t World::PausedUs(int node) const {
+  const SimNode& n = at(node);
+  return n.paused_total_us + (n.paused_since_us != 0 ? now_us_ - n.paused_since_us : 0) +
+         (n.slow_us > 0 ? now_us_ - n.slow_since_us : 0);
+}
+
+void World::Note(uint64_t what, uint64_t a, uint64_t b, uint64_t c) {
+  const uint64_t words[] = {trace_hash_, static_cast<uint64_t>(now_us_), what, a, b, c};
+  trace_hash_ = Hash64({reinterpret_cast<const char*>(words), sizeof(words)});
+}
+
+}  // namespace cartwheel::sim
