@@ -1,0 +1,353 @@
+#include "storage/lmdb/lmdb_engine.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include "base/check.h"
+
+namespace cartwheel {
+namespace {
+
+// How long one Flush may hold the loop up so that a checkpoint keeps pace.
+constexpr std::chrono::microseconds kLongestDelay{50'000};
+// How long a clean stop waits on a full disk.
+constexpr std::chrono::seconds kFullDiskPatience{5};
+
+uint64_t RandomSalt() {
+  std::random_device device;
+  return static_cast<uint64_t>(device()) << 32 | device();
+}
+
+Result<void> MakeDirectory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return Error(ErrorCode::kIo, path + ": cannot make the directory: " + std::strerror(errno));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LmdbEngine>> LmdbEngine::Open(LmdbOptions options) {
+  std::unique_ptr<LmdbEngine> engine(new LmdbEngine(std::move(options)));
+  if (auto done = engine->Start(); !done) {
+    engine->closed_ = true;
+    return tl::unexpected(done.error());
+  }
+  return engine;
+}
+
+LmdbEngine::~LmdbEngine() {
+  // Whoever wants to know calls Close; what was acknowledged is in the log in any case.
+  (void)Close();
+}
+
+Result<void> LmdbEngine::Start() {
+  if (auto done = MakeDirectory(options_.dir); !done) return done;
+  auto lock = DirectoryLock::Take(options_.dir);
+  if (!lock) return tl::unexpected(lock.error());
+  lock_.emplace(std::move(*lock));
+  auto tree = Tree::Open(options_.dir + "/tree.mdb", options_.map_bytes);
+  if (!tree) return tl::unexpected(tree.error());
+  tree_ = std::move(*tree);
+  if (auto done = tree_->LoadLeaves(&leaves_); !done) return done;
+  auto records = tree_->CountRecords();
+  if (!records) return tl::unexpected(records.error());
+  records_ = *records;
+  const auto mark = tree_->LoadMark();
+  if (!mark) return tl::unexpected(mark.error());
+  reserve_ = std::make_unique<DiskReserve>(options_.files, options_.dir, options_.reserve_bytes);
+  if (auto done = reserve_->Restore(); !done) return done;
+  if (auto done = Replay(*mark); !done) return done;
+  return StartThreads();
+}
+
+Result<void> LmdbEngine::Replay(const LogMark& mark) {
+  LogOptions log_options;
+  log_options.files = options_.files;
+  log_options.directory = options_.dir;
+  log_options.segment_bytes = options_.segment_bytes;
+  log_options.salt = RandomSalt();
+  log_options.recover = options_.recover;
+  log_options.make_room = [this] { reserve_->GiveUp(); };
+  auto log = Log::Open(std::move(log_options), mark, [this](const LogRecord& record) {
+    Apply(record.position, record.image, record.sequence);
+    return state_;
+  });
+  tree_->EndTurn();
+  if (!log) return tl::unexpected(log.error());
+  log_ = std::move(*log);
+  base_ = written_ = log_->last_sequence();
+  checkpointed_ = mark.sequence;
+  return {};
+}
+
+// What was replayed is checkpointed at once: so a start after a start has little to do, and damage
+// that was skipped is gone.
+Result<void> LmdbEngine::StartThreads() {
+  syncer_ = std::make_unique<LogSyncer>(options_.fsync, base_, options_.wake);
+  CheckpointerOptions checkpointer;
+  checkpointer.files = options_.files;
+  checkpointer.directory = options_.dir;
+  checkpointer.wake = options_.wake;
+  checkpointer.before_commit = options_.before_commit;
+  checkpointer.batch_records = options_.checkpoint_records;
+  checkpointer_ = std::make_unique<Checkpointer>(std::move(checkpointer), tree_.get(),
+                                                 syncer_.get(), reserve_.get());
+  const bool must_wait = !replay().damaged.empty() || active_->held() > options_.buffer_bytes;
+  StartCheckpoint({base_, log_->segment()}, true);
+  return must_wait ? FinishCheckpoint() : Result<void>();
+}
+
+Result<void> LmdbEngine::Close() {
+  if (std::exchange(closed_, true)) return {};
+  Result<void> done = Flush();
+  if (done) done = FinishCheckpoint();
+  if (done && !active_->empty()) {
+    // The spare segment goes as well.
+    StartCheckpoint({log_->last_sequence(), log_->segment() + 2}, false);
+    done = FinishCheckpoint();
+  }
+  checkpointer_.reset();
+  syncer_.reset();
+  tree_.reset();
+  lock_.reset();
+  return done;
+}
+
+Result<std::optional<Found>> LmdbEngine::Locate(const Position& position) {
+  const auto place = active_->LowerBound(position);
+  const ObjectBuffer::Entry* entry = active_->EntryAt(place, position);
+  if (entry == nullptr && frozen_ != nullptr) entry = frozen_->Find(position);
+  if (entry != nullptr) {
+    const std::string_view image = entry->image.view();
+    memo_ = Place{position, place, HeadOf(image)};
+    if (image.empty()) return std::nullopt;
+    return Found{image, OfThisRun(entry->sequence)};
+  }
+  auto stored = tree_->Get(position);
+  if (!stored) return tl::unexpected(stored.error());
+  const std::string_view image = stored->value_or(std::string_view());
+  memo_ = Place{position, place, HeadOf(image)};
+  if (!stored->has_value()) return std::nullopt;
+  return Found{image, 0};
+}
+
+Result<std::optional<Found>> LmdbEngine::Get(const Position& position) { return Locate(position); }
+
+void LmdbEngine::Apply(const Position& position, std::string_view image, uint64_t sequence) {
+  if (!memo_.has_value() || memo_->position != position) {
+    // Without the old record the leaf sums would be wrong for good: Flush ends the process.
+    if (auto found = Locate(position); !found) {
+      if (state_) state_ = tl::unexpected(found.error());
+      return;
+    }
+  }
+  const RecordHead after = HeadOf(image);
+  leaves_.Replace(position, memo_->head, after);
+  records_ += static_cast<uint64_t>(after.present) - static_cast<uint64_t>(memo_->head.present);
+  if (active_->empty()) active_since_ = Clock::now();
+  active_->Set(memo_->active, position, image.empty() ? Image() : Image(image), sequence);
+  memo_.reset();
+}
+
+uint64_t LmdbEngine::Write(const Position& position, std::string_view image) {
+  turn_bytes_ += kLogHeadBytes + image.size();
+  const uint64_t sequence = log_->Append(position, image);
+  Apply(position, image, sequence);
+  return sequence - base_;
+}
+
+uint64_t LmdbEngine::Put(const Position& position, std::string image) {
+  CHECK(!image.empty());
+  return Write(position, image);
+}
+
+uint64_t LmdbEngine::Drop(const Position& position) { return Write(position, {}); }
+
+Result<void> LmdbEngine::Failure() {
+  if (!state_) return state_;
+  if (auto done = syncer_->state(); !done) return done;
+  return checkpointer_->state();
+}
+
+Result<void> LmdbEngine::Flush() {
+  if (auto done = Failure(); !done) return done;
+  memo_.reset();
+  tree_->EndTurn();
+  if (auto done = log_->Write(); !done) return done;
+  log_->NoteSynced(syncer_->synced());
+  if (log_->last_sequence() > written_) {
+    written_ = log_->last_sequence();
+    syncer_->Written(written_, log_->file());
+  }
+  auto done = MoveCheckpoint();
+  turn_bytes_ = 0;
+  return done;
+}
+
+Result<void> LmdbEngine::MoveCheckpoint() {
+  if (auto done = ServeCheckpointer(); !done) return done;
+  if (frozen_ != nullptr || cleaning_) {
+    if (auto done = Pace(); !done) return done;
+    last_flush_ = Clock::now();
+  }
+  const bool busy = frozen_ != nullptr || cleaning_;
+  if (!busy && WantsFreeze()) Freeze();
+  return {};
+}
+
+bool LmdbEngine::WantsFreeze() const {
+  if (active_->empty()) return false;
+  // An eighth is left for the turn that comes to it.
+  return active_->held() >= options_.buffer_bytes - options_.buffer_bytes / 8 ||
+         log_->segment_offset() >= options_.segment_bytes ||
+         Clock::now() - active_since_ >= options_.checkpoint_interval;
+}
+
+void LmdbEngine::Freeze() {
+  log_->Roll();
+  StartCheckpoint({log_->last_sequence(), log_->segment()}, true);
+}
+
+void LmdbEngine::StartCheckpoint(const LogMark& mark, bool with_spare) {
+  frozen_ = std::exchange(active_, std::make_shared<ObjectBuffer>());
+  frozen_last_ = mark.sequence;
+  frozen_since_ = last_flush_ = Clock::now();
+  memo_.reset();
+  checkpointer_->Start(
+      {frozen_, mark, with_spare ? std::optional(log_->PlanSpare()) : std::nullopt});
+}
+
+// Bounded buffers: writes come no faster than the checkpoint makes room for them, each turn waiting
+// for its share instead of one turn for everything.
+Result<void> LmdbEngine::Pace() {
+  const uint64_t held = active_->held();
+  const uint64_t log_bytes = log_->segment_offset();
+  // On a full disk the checkpoint stands still, and only tombstones and drops come.
+  if (reserve_->full() && held < 4 * options_.buffer_bytes) return {};
+  if (held >= options_.buffer_bytes || log_bytes >= 2 * options_.segment_bytes) {
+    return FinishCheckpoint();
+  }
+  const uint64_t room =
+      std::min(options_.buffer_bytes - held, 2 * options_.segment_bytes - log_bytes);
+  if (frozen_ == nullptr || frozen_->empty() || turn_bytes_ == 0) return {};
+  const auto now = Clock::now();
+  const double done = std::max(
+      0.02, static_cast<double>(checkpointer_->progress()) / static_cast<double>(frozen_->size()));
+  const auto elapsed = std::chrono::duration<double>(now - frozen_since_);
+  const auto remaining = elapsed * (1 - done) / done;
+  const auto due = remaining * (static_cast<double>(turn_bytes_) / static_cast<double>(room));
+  const auto spent = std::chrono::duration<double>(now - last_flush_);
+  const auto delay =
+      std::min(std::chrono::duration_cast<std::chrono::microseconds>(due - spent), kLongestDelay);
+  if (delay.count() <= 0) return {};
+  checkpointer_->WaitForChange(Checkpointer::Phase::kWriting, delay);
+  return ServeCheckpointer();
+}
+
+// What the checkpoint thread cannot do alone: let the map grow, and let go of the frozen buffer
+// once reads see it in the tree. Between turns only.
+Result<void> LmdbEngine::ServeCheckpointer() {
+  if (frozen_ == nullptr && !cleaning_) return {};
+  tree_->EndTurn();
+  if (checkpointer_->wants_growth()) {
+    if (auto done = tree_->Grow(); !done) return done;
+    checkpointer_->Grown();
+  }
+  switch (checkpointer_->phase()) {
+    case Checkpointer::Phase::kWritten:
+      checkpointed_ = frozen_last_;
+      if (auto spare = checkpointer_->TakeSpare(); spare.has_value()) {
+        log_->SetSpare(std::move(*spare));
+      }
+      checkpointer_->Retire(std::exchange(frozen_, nullptr));
+      cleaning_ = true;
+      break;
+    case Checkpointer::Phase::kIdle: cleaning_ = false; break;
+    case Checkpointer::Phase::kWriting:
+    case Checkpointer::Phase::kCleaning: break;
+  }
+  return {};
+}
+
+Result<void> LmdbEngine::FinishCheckpoint() {
+  auto moved = Clock::now();
+  uint64_t progress = 0;
+  while (frozen_ != nullptr || cleaning_) {
+    if (auto done = Failure(); !done) return done;
+    if (auto done = ServeCheckpointer(); !done) return done;
+    const auto phase = checkpointer_->phase();
+    if (std::exchange(progress, checkpointer_->progress()) != progress) moved = Clock::now();
+    if (reserve_->full() && Clock::now() - moved > kFullDiskPatience) {
+      return Error(ErrorCode::kFull, options_.dir + ": no room on the disk for a checkpoint");
+    }
+    if (phase != Checkpointer::Phase::kIdle && phase != Checkpointer::Phase::kWritten) {
+      checkpointer_->WaitForChange(phase, kLongestDelay);
+    }
+  }
+  return {};
+}
+
+Sequences LmdbEngine::sequences() const {
+  Sequences sequences;
+  const uint64_t synced = synced_log_sequence();
+  sequences.applied = OfThisRun(log_->last_sequence());
+  sequences.synced = OfThisRun(synced);
+  sequences.stored = OfThisRun(options_.fsync == FsyncPolicy::kAlways ? synced : written_);
+  return sequences;
+}
+
+uint64_t LmdbEngine::synced_log_sequence() const {
+  return std::max(syncer_->synced(), checkpointed_);
+}
+
+Result<void> LmdbEngine::Scan(const Position& first, const Position& last,
+                              const Visitor& visit) const {
+  auto tree = tree_->Seek(first);
+  if (!tree) return tl::unexpected(tree.error());
+  Tree::Cursor& stored = **tree;
+  const ObjectBuffer none;
+  const ObjectBuffer& frozen = frozen_ != nullptr ? *frozen_ : none;
+  auto old = frozen.LowerBound(first);
+  auto fresh = active_->LowerBound(first);
+  for (;;) {
+    // The least of the three heads; where they are equal the newer image counts.
+    const Position* least = nullptr;
+    const auto consider = [&least](const Position& position) {
+      if (least == nullptr || position < *least) least = &position;
+    };
+    if (stored.valid()) consider(stored.position());
+    if (old != frozen.end()) consider(old->first);
+    if (fresh != active_->end()) consider(fresh->first);
+    if (least == nullptr || *least > last) return {};
+    const Position position = *least;
+
+    std::string_view image;
+    const bool in_tree = stored.valid() && stored.position() == position;
+    if (in_tree) image = stored.image();
+    if (old != frozen.end() && old->first == position) image = (old++)->second.image.view();
+    if (fresh != active_->end() && fresh->first == position) {
+      image = (fresh++)->second.image.view();
+    }
+    if (!image.empty() && !visit(position, image)) return {};
+    if (in_tree) {
+      if (auto done = stored.Next(); !done) return done;
+    }
+  }
+}
+
+EngineStats LmdbEngine::stats() const {
+  EngineStats stats;
+  stats.records = records_;
+  stats.memory_bytes = active_->held() + (frozen_ != nullptr ? frozen_->held() : 0);
+  stats.disk_bytes = tree_->disk_bytes() + log_->allocated_bytes() + reserve_->bytes();
+  stats.checkpoints = checkpointer_->checkpoints();
+  stats.log_bytes_written = log_->bytes_written();
+  stats.syncs = syncer_->syncs();
+  return stats;
+}
+
+}  // namespace cartwheel

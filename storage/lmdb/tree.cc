@@ -1,0 +1,400 @@
+#include "storage/lmdb/tree.h"
+
+#include <lmdb.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+
+#include "base/check.h"
+#include "base/coding.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr uint64_t kFormat = 1;
+constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kMarkKey = "mark";
+
+tl::unexpected<Status> TreeError(const std::string& path, const char* action, int error) {
+  ErrorCode code = ErrorCode::kIo;
+  if (error == ENOSPC || error == EDQUOT) code = ErrorCode::kFull;
+  if (error == MDB_INVALID || error == MDB_CORRUPTED || error == MDB_PAGE_NOTFOUND ||
+      error == MDB_PANIC || error == MDB_VERSION_MISMATCH) {
+    code = ErrorCode::kCorrupt;
+  }
+  return Error(code, path + ": " + action + ": " + mdb_strerror(error));
+}
+
+MDB_val ValueOf(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+std::string_view ViewOf(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+struct PositionKey {
+  char bytes[kPositionBytes];
+  explicit PositionKey(const Position& position) { EncodePosition(position, bytes); }
+  MDB_val value() { return {kPositionBytes, bytes}; }
+};
+
+// One slot's row in `leaves`.
+struct LeafRow {
+  std::array<uint64_t, kBucketsPerSlot> sums{};
+  std::map<uint32_t, uint64_t> counts;  // by db
+
+  void Replace(const Position& position, const RecordHead& before, const RecordHead& after) {
+    sums[position.high >> 60] += after.version_hash - before.version_hash;
+    if (before.has_value) --counts[before.db];
+    if (after.has_value) ++counts[after.db];
+  }
+};
+
+std::string EncodeRow(const LeafRow& row) {
+  std::string out;
+  for (const uint64_t sum : row.sums) PutFixed64(&out, sum);
+  for (const auto& [db, count] : row.counts) {
+    if (count == 0) continue;
+    PutVarint(&out, db);
+    PutVarint(&out, count);
+  }
+  return out;
+}
+
+bool DecodeRow(std::string_view bytes, LeafRow* row) {
+  Reader reader(bytes);
+  for (uint64_t& sum : row->sums) sum = reader.Fixed64();
+  while (reader.ok() && !reader.rest().empty()) {
+    const uint64_t db = reader.Varint();
+    if (db > UINT32_MAX) return false;
+    row->counts[static_cast<uint32_t>(db)] = reader.Varint();
+  }
+  return reader.ok();
+}
+
+struct SlotKey {
+  char bytes[2];
+  explicit SlotKey(uint16_t slot)
+      : bytes{static_cast<char>(slot >> 8), static_cast<char>(slot & 0xff)} {}
+  MDB_val value() { return {sizeof(bytes), bytes}; }
+};
+
+}  // namespace
+
+struct Tree::Parts {
+  std::string path;
+  MDB_env* env = nullptr;
+  MDB_dbi data = 0;
+  MDB_dbi leaves = 0;
+  MDB_dbi meta = 0;
+  MDB_txn* read = nullptr;
+  bool reading = false;
+
+  ~Parts() {
+    if (read != nullptr) mdb_txn_abort(read);
+    if (env != nullptr) mdb_env_close(env);
+  }
+  tl::unexpected<Status> Fail(const char* action, int error) const {
+    return TreeError(path, action, error);
+  }
+  Result<void> OpenEnvironment(uint64_t map_bytes);
+  Result<void> OpenDatabases();
+};
+
+Result<void> Tree::Parts::OpenEnvironment(uint64_t map_bytes) {
+  struct stat info;
+  const bool exists = ::stat(path.c_str(), &info) == 0;
+  const uint64_t file_bytes = exists ? static_cast<uint64_t>(info.st_size) : 0;
+  while (map_bytes < 2 * file_bytes) map_bytes *= 2;
+  if (int error = mdb_env_create(&env); error != 0) return Fail("cannot open", error);
+  mdb_env_set_mapsize(env, map_bytes);
+  mdb_env_set_maxdbs(env, 3);
+  // NOTLS ties the read transaction to its handle; NORDAHEAD because reads come in hash order.
+  const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
+  if (int error = mdb_env_open(env, path.c_str(), flags, 0600); error != 0) {
+    return Fail("cannot open", error);
+  }
+  MDB_envinfo env_info;
+  MDB_stat env_stat;
+  mdb_env_info(env, &env_info);
+  mdb_env_stat(env, &env_stat);
+  // Reading a page beyond the end of a cut file would end the process with a signal.
+  if (exists && (env_info.me_last_pgno + 1) * env_stat.ms_psize > file_bytes) {
+    return Error(ErrorCode::kCorrupt,
+                 path + ": is cut short at offset " + std::to_string(file_bytes));
+  }
+  return {};
+}
+
+Result<void> Tree::Parts::OpenDatabases() {
+  MDB_txn* txn = nullptr;
+  int error = mdb_txn_begin(env, nullptr, 0, &txn);
+  if (error != 0) return Fail("cannot open", error);
+  if (error == 0) error = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
+  if (error == 0) error = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
+  if (error == 0) error = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
+  MDB_val key = ValueOf(kFormatKey);
+  MDB_val value;
+  if (error == 0) error = mdb_get(txn, meta, &key, &value);
+  if (error == MDB_NOTFOUND) {
+    std::string format;
+    PutFixed64(&format, kFormat);
+    value = ValueOf(format);
+    error = mdb_put(txn, meta, &key, &value, 0);
+  } else if (error == 0 && (value.mv_size != 8 || GetFixed64(ViewOf(value).data()) != kFormat)) {
+    mdb_txn_abort(txn);
+    return Error(ErrorCode::kInvalid, path + ": was written by another version of Cartwheel");
+  }
+  if (error != 0) {
+    mdb_txn_abort(txn);
+    return Fail("cannot open", error);
+  }
+  error = mdb_txn_commit(txn);
+  if (error != 0) return Fail("cannot open", error);
+  return {};
+}
+
+Tree::Tree(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Tree::~Tree() = default;
+
+Result<std::unique_ptr<Tree>> Tree::Open(const std::string& path, uint64_t map_bytes) {
+  auto parts = std::make_unique<Parts>();
+  parts->path = path;
+  if (auto done = parts->OpenEnvironment(map_bytes); !done) return tl::unexpected(done.error());
+  if (auto done = parts->OpenDatabases(); !done) return tl::unexpected(done.error());
+  return std::unique_ptr<Tree>(new Tree(std::move(parts)));
+}
+
+Result<void> Tree::BeginRead() {
+  if (parts_->reading) return {};
+  const int error = parts_->read == nullptr
+                        ? mdb_txn_begin(parts_->env, nullptr, MDB_RDONLY, &parts_->read)
+                        : mdb_txn_renew(parts_->read);
+  if (error != 0) return parts_->Fail("cannot begin to read", error);
+  parts_->reading = true;
+  return {};
+}
+
+void Tree::EndTurn() {
+  if (!parts_->reading) return;
+  mdb_txn_reset(parts_->read);
+  parts_->reading = false;
+}
+
+Result<std::optional<std::string_view>> Tree::Get(const Position& position) {
+  if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
+  PositionKey encoded(position);
+  MDB_val key = encoded.value();
+  MDB_val value;
+  const int error = mdb_get(parts_->read, parts_->data, &key, &value);
+  if (error == MDB_NOTFOUND) return std::nullopt;
+  if (error != 0) return parts_->Fail("cannot read", error);
+  return ViewOf(value);
+}
+
+Result<void> Tree::Grow() {
+  CHECK(!parts_->reading);
+  MDB_envinfo info;
+  mdb_env_info(parts_->env, &info);
+  const int error = mdb_env_set_mapsize(parts_->env, info.me_mapsize * 2);
+  if (error != 0) return parts_->Fail("cannot grow the map", error);
+  return {};
+}
+
+Result<LogMark> Tree::LoadMark() {
+  if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
+  MDB_val key = ValueOf(kMarkKey);
+  MDB_val value;
+  const int error = mdb_get(parts_->read, parts_->meta, &key, &value);
+  if (error == MDB_NOTFOUND) return LogMark{};
+  if (error != 0) return parts_->Fail("cannot read", error);
+  if (value.mv_size != 16) return parts_->Fail("cannot read its mark", MDB_CORRUPTED);
+  const char* bytes = ViewOf(value).data();
+  return LogMark{GetFixed64(bytes), GetFixed64(bytes + 8)};
+}
+
+Result<void> Tree::LoadLeaves(LeafTable* leaves) {
+  if (auto done = BeginRead(); !done) return done;
+  MDB_cursor* cursor = nullptr;
+  int error = mdb_cursor_open(parts_->read, parts_->leaves, &cursor);
+  if (error != 0) return parts_->Fail("cannot read", error);
+  MDB_val key;
+  MDB_val value;
+  while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+    LeafRow row;
+    const auto* bytes = static_cast<const uint8_t*>(key.mv_data);
+    const uint32_t slot = key.mv_size == 2 ? bytes[0] << 8 | bytes[1] : kSlotCount;
+    if (slot >= kSlotCount || !DecodeRow(ViewOf(value), &row)) {
+      error = MDB_CORRUPTED;
+      break;
+    }
+    for (uint32_t bucket = 0; bucket < kBucketsPerSlot; ++bucket) {
+      leaves->SetSum(slot * kBucketsPerSlot + bucket, row.sums[bucket]);
+    }
+    for (const auto& [db, count] : row.counts) {
+      leaves->SetCount(db, static_cast<uint16_t>(slot), count);
+    }
+  }
+  mdb_cursor_close(cursor);
+  if (error != MDB_NOTFOUND) return parts_->Fail("cannot read the leaf sums", error);
+  return {};
+}
+
+Result<uint64_t> Tree::CountRecords() {
+  if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
+  MDB_stat stat;
+  const int error = mdb_stat(parts_->read, parts_->data, &stat);
+  if (error != 0) return parts_->Fail("cannot read", error);
+  return stat.ms_entries;
+}
+
+uint64_t Tree::disk_bytes() const {
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(parts_->env, &info);
+  mdb_env_stat(parts_->env, &stat);
+  return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+Result<std::unique_ptr<Tree::Cursor>> Tree::Seek(const Position& first) {
+  if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
+  MDB_cursor* opened = nullptr;
+  const int error = mdb_cursor_open(parts_->read, parts_->data, &opened);
+  if (error != 0) return parts_->Fail("cannot read", error);
+  std::unique_ptr<Cursor> cursor(new Cursor(parts_->path, opened));
+  PositionKey key(first);
+  if (auto done = cursor->Move(MDB_SET_RANGE, {key.bytes, kPositionBytes}); !done) {
+    return tl::unexpected(done.error());
+  }
+  return cursor;
+}
+
+Tree::Cursor::~Cursor() { mdb_cursor_close(static_cast<MDB_cursor*>(cursor_)); }
+
+Result<void> Tree::Cursor::Next() { return Move(MDB_NEXT, {}); }
+
+Result<void> Tree::Cursor::Move(int operation, std::string_view start) {
+  MDB_val key = ValueOf(start);
+  MDB_val value;
+  const int error = mdb_cursor_get(static_cast<MDB_cursor*>(cursor_), &key, &value,
+                                   static_cast<MDB_cursor_op>(operation));
+  valid_ = error == 0 && key.mv_size == kPositionBytes;
+  if (valid_) {
+    position_ = DecodePosition(static_cast<const char*>(key.mv_data));
+    image_ = ViewOf(value);
+    return {};
+  }
+  if (error == MDB_NOTFOUND) return {};
+  return TreeError(path_, "cannot read", error == 0 ? MDB_CORRUPTED : error);
+}
+
+namespace {
+
+// One write transaction of a checkpoint. Errors are LMDB's codes; the destructor aborts what was
+// not committed.
+class Writer {
+ public:
+  Writer(MDB_env* env, MDB_dbi data, MDB_dbi leaves, MDB_dbi meta)
+      : env_(env), data_(data), leaves_(leaves), meta_(meta) {}
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() {
+    if (txn_ != nullptr) mdb_txn_abort(txn_);  // closes the cursor, too
+  }
+
+  int Begin() {
+    const int error = mdb_txn_begin(env_, nullptr, 0, &txn_);
+    return error != 0 ? error : mdb_cursor_open(txn_, data_, &cursor_);
+  }
+  int Write(const Position& position, const Image& image);
+  int WriteMark(const LogMark& mark);
+  int FinishRow();
+  int Commit() {
+    // LMDB frees a transaction that failed to commit as well.
+    return mdb_txn_commit(std::exchange(txn_, nullptr));
+  }
+
+ private:
+  int StartRow(uint16_t slot);
+
+  MDB_env* const env_;
+  const MDB_dbi data_;
+  const MDB_dbi leaves_;
+  const MDB_dbi meta_;
+  MDB_txn* txn_ = nullptr;
+  MDB_cursor* cursor_ = nullptr;
+  std::optional<uint16_t> slot_;
+  LeafRow row_;
+};
+
+int Writer::Write(const Position& position, const Image& image) {
+  if (slot_ != position.slot) {
+    if (int error = FinishRow(); error != 0) return error;
+    if (int error = StartRow(position.slot); error != 0) return error;
+  }
+  PositionKey encoded(position);
+  MDB_val key = encoded.value();
+  MDB_val old;
+  int error = mdb_cursor_get(cursor_, &key, &old, MDB_SET);
+  const bool existed = error == 0;
+  if (error != 0 && error != MDB_NOTFOUND) return error;
+  row_.Replace(position, existed ? HeadOf(ViewOf(old)) : RecordHead{}, HeadOf(image.view()));
+  if (image.empty()) return existed ? mdb_cursor_del(cursor_, 0) : 0;
+  MDB_val value = ValueOf(image.view());
+  return mdb_cursor_put(cursor_, &key, &value, 0);
+}
+
+int Writer::StartRow(uint16_t slot) {
+  slot_ = slot;
+  row_ = {};
+  SlotKey encoded(slot);
+  MDB_val key = encoded.value();
+  MDB_val value;
+  const int error = mdb_get(txn_, leaves_, &key, &value);
+  if (error == MDB_NOTFOUND) return 0;
+  if (error != 0) return error;
+  return DecodeRow(ViewOf(value), &row_) ? 0 : MDB_CORRUPTED;
+}
+
+int Writer::FinishRow() {
+  if (!slot_.has_value()) return 0;
+  SlotKey encoded(*slot_);
+  MDB_val key = encoded.value();
+  const std::string row = EncodeRow(row_);
+  MDB_val value = ValueOf(row);
+  slot_.reset();
+  return mdb_put(txn_, leaves_, &key, &value, 0);
+}
+
+int Writer::WriteMark(const LogMark& mark) {
+  std::string encoded;
+  PutFixed64(&encoded, mark.sequence);
+  PutFixed64(&encoded, mark.segment);
+  MDB_val key = ValueOf(kMarkKey);
+  MDB_val value = ValueOf(encoded);
+  return mdb_put(txn_, meta_, &key, &value, 0);
+}
+
+}  // namespace
+
+Result<Tree::Outcome> Tree::WriteBatch(ObjectBuffer::Map::const_iterator from,
+                                       ObjectBuffer::Map::const_iterator to,
+                                       const std::optional<LogMark>& mark,
+                                       const std::function<void()>& before_commit) {
+  Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta);
+  int error = writer.Begin();
+  for (auto entry = from; error == 0 && entry != to; ++entry) {
+    error = writer.Write(entry->first, entry->second.image);
+  }
+  if (error == 0) error = writer.FinishRow();
+  if (error == 0 && mark.has_value()) error = writer.WriteMark(*mark);
+  if (error == 0 && before_commit) before_commit();
+  if (error == 0) error = writer.Commit();
+  if (error == MDB_MAP_FULL) return Outcome::kMapFull;
+  if (error == ENOSPC || error == EDQUOT) return Outcome::kDiskFull;
+  if (error != 0) return parts_->Fail("cannot write a checkpoint", error);
+  return Outcome::kDone;
+}
+
+}  // namespace cartwheel
