@@ -1,0 +1,395 @@
+// An open-loop load generator: request i is due at start + i / rate whether or not earlier ones
+// were answered, and its latency counts from that moment. So a server that stops for a second shows
+// a second, not one slow request (what a closed loop such as redis-benchmark's shows). One thread,
+// plain sockets, epoll; due requests go round the connections and are pipelined when they must be.
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "protocol/reply_parser.h"
+#include "protocol/reply_writer.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr char kUsage[] =
+    R"(load_generator [--OPTION VALUE]... [HOST:PORT]...    (default 127.0.0.1:6379)
+
+  --rate 1000          requests a second, all connections together
+  --duration 10        seconds, after the warm-up
+  --warmup 1           seconds of load that are not counted
+  --connections 50     spread evenly over the hosts
+  --keys 100000        random ones of so many, key:000000000000 and on
+  --size 16            bytes of a value
+  --sets 0.5           share of SETs; the rest are GETs
+  --seed 1             of the keys and the mix
+  --timeout 10         seconds to wait for answers once the last request was sent
+  --fill               instead: SET every key once, as fast as 16 per connection go
+  --json               one line of JSON
+
+Latency is from when a request was due to its answer. A stall is a time without any answer while at
+least one is owed. Exit status 1: a connection failed, an error was answered, an answer is missing.
+)";
+
+struct Options {
+  double rate = 1000;
+  double duration_s = 10;
+  double warmup_s = 1;
+  uint64_t connections = 50;
+  uint64_t keys = 100000;
+  uint64_t value_bytes = 16;
+  double sets = 0.5;
+  uint64_t seed = 1;
+  double timeout_s = 10;
+  bool fill = false;
+  bool json = false;
+  std::vector<std::string> hosts;
+};
+
+[[noreturn]] void Die(const std::string& line) {
+  std::fprintf(stderr, "load_generator: %s\n", line.c_str());
+  std::exit(1);
+}
+
+double ReadNumber(const char* option, const char* text) {
+  char* end = nullptr;
+  const double value = text == nullptr ? -1 : std::strtod(text, &end);
+  if (text == nullptr || end == text || *end != '\0' || value < 0) {
+    Die(std::string(option) + " needs a number, not '" + (text == nullptr ? "" : text) + "'");
+  }
+  return value;
+}
+
+Options ReadOptions(char** argv) {
+  Options options;
+  struct Number {
+    std::string_view name;
+    double* real;
+    uint64_t* whole;
+  };
+  const Number numbers[] = {
+      {"--rate", &options.rate, nullptr},         {"--duration", &options.duration_s, nullptr},
+      {"--warmup", &options.warmup_s, nullptr},   {"--connections", nullptr, &options.connections},
+      {"--keys", nullptr, &options.keys},         {"--size", nullptr, &options.value_bytes},
+      {"--sets", &options.sets, nullptr},         {"--seed", nullptr, &options.seed},
+      {"--timeout", &options.timeout_s, nullptr},
+  };
+  for (char** at = argv + 1; *at != nullptr; ++at) {
+    const std::string_view name = *at;
+    if (name == "--help") {
+      std::fputs(kUsage, stdout);
+      std::exit(0);
+    } else if (name == "--fill") {
+      options.fill = true;
+    } else if (name == "--json") {
+      options.json = true;
+    } else if (!name.starts_with("--")) {
+      options.hosts.emplace_back(name);
+    } else {
+      const Number* number = std::ranges::find(numbers, name, &Number::name);
+      if (number == std::end(numbers)) Die("unknown option " + std::string(name));
+      const double value = ReadNumber(*at, at[1]);
+      ++at;
+      if (number->real != nullptr) *number->real = value;
+      if (number->whole != nullptr) *number->whole = static_cast<uint64_t>(value);
+    }
+  }
+  if (options.hosts.empty()) options.hosts.emplace_back("127.0.0.1:6379");
+  if (options.rate <= 0 || options.connections == 0 || options.keys == 0) {
+    Die("--rate, --connections and --keys must be positive");
+  }
+  return options;
+}
+
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+int64_t Seconds(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
+
+int Connect(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) Die("'" + address + "' is not HOST:PORT");
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int code = getaddrinfo(address.substr(0, colon).c_str(), address.substr(colon + 1).c_str(),
+                               &hints, &found);
+  if (code != 0) Die(address + ": " + gai_strerror(code));
+  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
+    Die(address + ": " + std::strerror(errno));
+  }
+  freeaddrinfo(found);
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return fd;
+}
+
+struct Connection {
+  std::string address;
+  int fd = -1;
+  std::string out;  // from `sent` on still to be written
+  size_t sent = 0;
+  bool wants_write = false;
+  bool dirty = false;  // has something new to write
+  ReplyParser replies;
+  std::deque<int64_t> due;  // of each request not yet answered, in order
+};
+
+class Generator {
+ public:
+  explicit Generator(const Options& options);
+  void Run();
+  // True when every request was answered, and well.
+  bool Report() const;
+
+ private:
+  void SendOpenLoop(int64_t now);
+  void SendFill(int64_t now);
+  void Send(bool set, uint64_t key, int64_t due, Connection* connection);
+  void Flush();
+  void Write(Connection* connection);
+  void Read(Connection* connection);
+  void Answered(const Reply& reply, int64_t due, int64_t now);
+  void Wait(int64_t until);
+  int64_t DueOf(uint64_t request) const {
+    return start_ + static_cast<int64_t>(static_cast<double>(request) * 1e9 / options_.rate);
+  }
+
+  const Options options_;
+  Random random_;
+  const std::string value_;
+  int epoll_ = -1;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> dirty_;
+
+  int64_t start_ = 0;
+  int64_t measured_from_ = 0;
+  int64_t last_due_ = 0;  // the first moment without a request
+  int64_t finished_ = 0;
+  uint64_t next_ = 0;        // the next request to send
+  uint64_t owed_ = 0;        // sent and not answered
+  int64_t quiet_since_ = 0;  // since when nothing was answered although something is owed
+  uint64_t errors_ = 0;
+  uint64_t unanswered_ = 0;
+  std::string first_error_;
+  int64_t longest_stall_ns_ = 0;
+  int64_t longest_stall_at_ns_ = 0;
+  std::vector<int64_t> latencies_ns_;
+};
+
+Generator::Generator(const Options& options)
+    : options_(options), random_(options.seed), value_(options.value_bytes, 'x') {
+  prctl(PR_SET_TIMERSLACK, 1000);  // nanoseconds: wake when the next request is due
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  for (uint64_t i = 0; i < options_.connections; ++i) {
+    auto connection = std::make_unique<Connection>();
+    connection->address = options_.hosts[i % options_.hosts.size()];
+    connection->fd = Connect(connection->address);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = connection.get();
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, connection->fd, &event);
+    connections_.push_back(std::move(connection));
+  }
+}
+
+void Generator::Run() {
+  start_ = NowNs();
+  measured_from_ = options_.fill ? start_ : start_ + Seconds(options_.warmup_s);
+  last_due_ = measured_from_ + Seconds(options_.duration_s);
+  const auto all_sent = [this] {
+    return options_.fill ? next_ == options_.keys : DueOf(next_) >= last_due_;
+  };
+  int64_t give_up = INT64_MAX;
+  while (!all_sent() || owed_ > 0) {
+    const int64_t now = NowNs();
+    if (now >= give_up) break;
+    if (all_sent()) {
+      if (give_up == INT64_MAX) give_up = now + Seconds(options_.timeout_s);
+    } else if (options_.fill) {
+      SendFill(now);
+    } else {
+      SendOpenLoop(now);
+    }
+    Flush();
+    Wait(all_sent() || options_.fill ? std::min(give_up, now + Seconds(1)) : DueOf(next_));
+  }
+  finished_ = NowNs();
+  unanswered_ = owed_;
+  if (owed_ > 0) {
+    longest_stall_ns_ = std::max(longest_stall_ns_, finished_ - quiet_since_);
+    // What never came is at least this late: leaving it out would flatter the percentiles.
+    for (const auto& connection : connections_) {
+      for (const int64_t due : connection->due) latencies_ns_.push_back(finished_ - due);
+    }
+  }
+}
+
+void Generator::SendOpenLoop(int64_t now) {
+  for (int64_t due = DueOf(next_); due <= now && due < last_due_; due = DueOf(next_)) {
+    const bool set = random_.Below(1'000'000) < static_cast<uint64_t>(options_.sets * 1e6);
+    Send(set, random_.Below(options_.keys), due, connections_[next_ % connections_.size()].get());
+    ++next_;
+  }
+}
+
+void Generator::SendFill(int64_t now) {
+  constexpr size_t kWindow = 16;
+  for (const auto& connection : connections_) {
+    while (next_ < options_.keys && connection->due.size() < kWindow) {
+      Send(true, next_++, now, connection.get());
+    }
+  }
+}
+
+void Generator::Send(bool set, uint64_t key, int64_t due, Connection* connection) {
+  char name[32];
+  const int length =
+      std::snprintf(name, sizeof(name), "key:%012llu", static_cast<unsigned long long>(key));
+  const std::string_view arguments[] = {
+      set ? "SET" : "GET", {name, static_cast<size_t>(length)}, value_};
+  WriteCommand(std::span(arguments).first(set ? 3 : 2), &connection->out);
+  connection->due.push_back(due);
+  if (owed_++ == 0) quiet_since_ = std::max(quiet_since_, due);
+  if (!connection->dirty) dirty_.push_back(connection);
+  connection->dirty = true;
+}
+
+void Generator::Flush() {
+  for (Connection* connection : dirty_) {
+    connection->dirty = false;
+    if (!connection->wants_write) Write(connection);
+  }
+  dirty_.clear();
+}
+
+void Generator::Write(Connection* connection) {
+  while (connection->sent < connection->out.size()) {
+    const ssize_t count = write(connection->fd, connection->out.data() + connection->sent,
+                                connection->out.size() - connection->sent);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno != EAGAIN) Die(connection->address + ": " + std::strerror(errno));
+    if (count < 0) break;
+    connection->sent += static_cast<size_t>(count);
+  }
+  const bool blocked = connection->sent < connection->out.size();
+  if (!blocked) {
+    connection->out.clear();
+    connection->sent = 0;
+  }
+  if (blocked == connection->wants_write) return;
+  connection->wants_write = blocked;
+  epoll_event event{};
+  event.events = blocked ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.ptr = connection;
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection->fd, &event);
+}
+
+void Generator::Read(Connection* connection) {
+  const std::span<char> space = connection->replies.Prepare();
+  const ssize_t count = read(connection->fd, space.data(), space.size());
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count < 0) Die(connection->address + ": " + std::strerror(errno));
+  if (count == 0) Die(connection->address + " closed the connection");
+  connection->replies.Commit(static_cast<size_t>(count));
+  const int64_t now = NowNs();
+  Reply reply;
+  ReplyParser::Outcome outcome;
+  while ((outcome = connection->replies.Next(&reply)) == ReplyParser::Outcome::kReply) {
+    if (connection->due.empty()) Die(connection->address + " answered what was not asked");
+    Answered(reply, connection->due.front(), now);
+    connection->due.pop_front();
+  }
+  if (outcome == ReplyParser::Outcome::kError) {
+    Die(connection->address + ": " + connection->replies.error());
+  }
+}
+
+void Generator::Answered(const Reply& reply, int64_t due, int64_t now) {
+  if (reply.is_error() && errors_++ == 0) first_error_ = reply.text;
+  if (due >= measured_from_) {
+    latencies_ns_.push_back(now - due);
+    if (now - quiet_since_ > longest_stall_ns_) {
+      longest_stall_ns_ = now - quiet_since_;
+      longest_stall_at_ns_ = quiet_since_ - measured_from_;
+    }
+  }
+  quiet_since_ = now;
+  --owed_;
+}
+
+void Generator::Wait(int64_t until) {
+  const int64_t left = std::max<int64_t>(until - NowNs(), 0);
+  const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
+  epoll_event events[64];
+  const int count = epoll_pwait2(epoll_, events, 64, &timeout, nullptr);
+  if (count < 0 && errno != EINTR) Die(std::string("epoll: ") + std::strerror(errno));
+  for (int i = 0; i < count; ++i) {
+    Connection* const connection = static_cast<Connection*>(events[i].data.ptr);
+    if (events[i].events & EPOLLOUT) Write(connection);
+    if (events[i].events & ~uint32_t{EPOLLOUT}) Read(connection);
+  }
+}
+
+bool Generator::Report() const {
+  std::vector<int64_t> sorted = latencies_ns_;
+  std::sort(sorted.begin(), sorted.end());
+  const auto percentile_ms = [&sorted](double share) {
+    if (sorted.empty()) return 0.0;
+    const size_t rank = static_cast<size_t>(share * static_cast<double>(sorted.size()));
+    return static_cast<double>(sorted[std::min(rank, sorted.size() - 1)]) / 1e6;
+  };
+  const double seconds = static_cast<double>(finished_ - measured_from_) / 1e9;
+  const unsigned long long requests = sorted.size();
+  const double p50 = percentile_ms(0.5), p99 = percentile_ms(0.99), p999 = percentile_ms(0.999);
+  const double max = percentile_ms(1), stall = static_cast<double>(longest_stall_ns_) / 1e6;
+  const double stall_at = static_cast<double>(longest_stall_at_ns_) / 1e9;
+  std::printf(
+      options_.json
+          ? "{\"requests\": %llu, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
+            "\"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, \"longest_stall_ms\": %.3f, "
+            "\"longest_stall_at_s\": %.3f, \"errors\": %llu, \"unanswered\": %llu}\n"
+          : "%llu requests in %.3f s, %.1f a second\n"
+            "p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms\n"
+            "longest stall %.3f ms, at %.3f s\n%llu errors, %llu unanswered\n",
+      requests, seconds, static_cast<double>(requests) / seconds, p50, p99, p999, max, stall,
+      stall_at, static_cast<unsigned long long>(errors_),
+      static_cast<unsigned long long>(unanswered_));
+  if (errors_ > 0) std::fprintf(stderr, "load_generator: answered: %s\n", first_error_.c_str());
+  return errors_ == 0 && unanswered_ == 0;
+}
+
+}  // namespace
+}  // namespace cartwheel
+
+int main(int, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a lost connection is an errno of write
+  cartwheel::Generator generator(cartwheel::ReadOptions(argv));
+  generator.Run();
+  return generator.Report() ? 0 : 1;
+}
