@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <random>
 #include <utility>
 
 #include "base/check.h"
+#include "base/coding.h"
+#include "base/hash.h"
 
 namespace cartwheel {
 namespace {
@@ -18,9 +19,12 @@ constexpr std::chrono::microseconds kLongestDelay{50'000};
 // How long a clean stop waits on a full disk.
 constexpr std::chrono::seconds kFullDiskPatience{5};
 
-uint64_t RandomSalt() {
-  std::random_device device;
-  return static_cast<uint64_t>(device()) << 32 | device();
+// No client can guess when a directory was made, to the nanosecond.
+uint64_t NewSalt() {
+  std::string now;
+  PutFixed64(&now,
+             static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
+  return Hash64(now);
 }
 
 Result<void> MakeDirectory(const std::string& path) {
@@ -69,7 +73,7 @@ Result<void> LmdbEngine::Replay(const LogMark& mark) {
   log_options.files = options_.files;
   log_options.directory = options_.dir;
   log_options.segment_bytes = options_.segment_bytes;
-  log_options.salt = RandomSalt();
+  log_options.salt = NewSalt();
   log_options.recover = options_.recover;
   log_options.make_room = [this] { reserve_->GiveUp(); };
   auto log = Log::Open(std::move(log_options), mark, [this](const LogRecord& record) {
