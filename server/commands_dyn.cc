@@ -24,11 +24,6 @@ Position PositionIn(const Call& call, std::string_view key) {
   return PositionOf(call.db(), key, StateOf(call).settings.partitioner);
 }
 
-// A key is on no more replicas than the ring has nodes, whatever N says.
-uint8_t AtMostAll(const Call& call, uint8_t quorum) {
-  return std::min(quorum, call.server().node->ring().n());
-}
-
 // Keeps the key for the continuation, which has to name contexts after it.
 void StartRead(Call& call, uint8_t r, bool explain, Continuation then) {
   call.scratch = call.CopyOf(1);
@@ -146,7 +141,7 @@ void StartPut(Call& call, Kind kind, size_t options) {
   }
   auto context = DecodeToken(PositionIn(call, call.arg(1)), call.arg(2));
   if (!context) return call.Error("BADCONTEXT " + context.error().message);
-  const uint8_t w = words->quorum != 0 ? AtMostAll(call, words->quorum) : call.w();
+  const uint8_t w = words->quorum != 0 ? words->quorum : call.w();
   call.scratch = call.CopyOf(1);
   call.Start(PutOperation{call.KeyAt(1), *std::move(context), kind,
                           kind == Kind::kValue ? call.CopyOf(3) : std::string(), expires_at_ms, w},
@@ -171,7 +166,7 @@ void DynGetCommand(Call& call) {
   if (!RingKnown(call)) return;
   const auto words = ParseDynOptions(call.args().subspan(2), false, "R", StateOf(call).settings.n);
   if (!words) return call.Error(words.error().message);
-  const uint8_t r = words->quorum != 0 ? AtMostAll(call, words->quorum) : call.r();
+  const uint8_t r = words->quorum != 0 ? words->quorum : call.r();
   StartRead(call, r, false, ReplySiblingValues);
 }
 
@@ -197,7 +192,7 @@ void DynQuorumCommand(Call& call) {
         call.args().subspan(index).first(std::min<size_t>(2, call.arg_count() - index)), false,
         read ? "R" : "W", n);
     if (!words) return call.Error(words.error().message);
-    (read ? r : w) = AtMostAll(call, words->quorum);
+    (read ? r : w) = words->quorum;
   }
   call.session().r = r;
   call.session().w = w;
