@@ -59,7 +59,10 @@ void MergeCovered(Object* winner, Object* covered) {
       siblings.erase(siblings.begin() + static_cast<ptrdiff_t>(i));
       continue;
     }
-    if (IsBetterCopy(*copy, siblings[i])) std::swap(*copy, siblings[i]);
+    if (IsBetterCopy(*copy, siblings[i])) {
+      siblings[i].kind = copy->kind;
+      siblings[i].bytes.swap(copy->bytes);
+    }
     ++i;
   }
 }

@@ -87,6 +87,15 @@ TEST(Coding, AVarintIsRefusedWhenItIsCutOrDoesNotFit) {
   EXPECT_FALSE(longer.ok());
 }
 
+TEST(Coding, AVarintHasOneSpelling) {
+  for (const std::string& overlong :
+       {std::string("\x80\0", 2), std::string("\xff\0", 2), std::string("\x80\x80\0", 3)}) {
+    Reader reader(overlong);
+    EXPECT_EQ(reader.Varint(), 0u);
+    EXPECT_FALSE(reader.ok());
+  }
+}
+
 TEST(Coding, AByteStringLongerThanTheRestIsRefused) {
   for (const uint64_t length : {uint64_t{4}, uint64_t{1} << 32, UINT64_MAX}) {
     std::string bytes;

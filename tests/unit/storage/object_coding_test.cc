@@ -178,6 +178,29 @@ TEST(ObjectCoding, RefusesContextsThatNobodyWrites) {
       << "unsorted cloud";
 }
 
+TEST(ObjectCoding, ConflictingCopiesOfADotStillMergeToSomethingThatDecodes) {
+  // A peer gone wrong: one dot, but other times, operations and bytes.
+  const auto mine = DecodeObject(Parts()
+                                     .Varint(1)
+                                     .Actor(1, 2)
+                                     .Varint(0)
+                                     .Varint(2)
+                                     .Sibling(0, 1, 9, 1)
+                                     .Sibling(0, 2, 8, 2)
+                                     .bytes);
+  const auto theirs = DecodeObject(Parts()
+                                       .Varint(1)
+                                       .Actor(1, 2)
+                                       .Varint(0)
+                                       .Varint(2)
+                                       .Sibling(0, 2, 7, 1, 1)
+                                       .Sibling(0, 1, 6, 3, 1)
+                                       .bytes);
+  ASSERT_TRUE(mine.has_value() && theirs.has_value());
+  EXPECT_TRUE(DecodeObject(Encoded(Merged(*mine, *theirs))).has_value());
+  EXPECT_TRUE(DecodeObject(Encoded(Merged(*theirs, *mine))).has_value());
+}
+
 TEST(ObjectCoding, RefusesSiblingsThatNobodyWrites) {
   // One actor that has counted to 3.
   const auto taken = [](uint64_t count, const Parts& siblings) {
