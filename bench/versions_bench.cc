@@ -152,3 +152,5 @@ BENCHMARK(BM_PositionOf);
 
 }  // namespace
 }  // namespace cartwheel
+
+BENCHMARK_MAIN();
