@@ -117,7 +117,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
     minted = context_->replica.Mint(key, std::move(version), view);
   }
   if (!minted) return fail(minted.error());
-  op->write = WriteOp(op->w);
+  op->write.Begin(op->w);
   const Position position = op->position;
   const uint64_t id = op->id;
   OnMinted(turn, op, *std::move(minted), context_->self());

@@ -75,7 +75,7 @@ void Coordinator::DeleteAfterRead(const Turn& turn, Operation* op) {
 
 void Coordinator::BeginMinting(const Turn& turn, Operation* op) {
   EnterStep(turn, op, Phase::kMinting);
-  op->write = WriteOp(op->w);
+  op->write.Begin(op->w);
   op->version.operation = NewOperationId(&context_->random);
   TryNextMinter(turn, op);
 }

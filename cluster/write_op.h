@@ -14,8 +14,10 @@ namespace cartwheel {
 
 class WriteOp {
  public:
-  WriteOp() = default;
-  explicit WriteOp(uint8_t needed) : needed_(needed) {}
+  void Begin(uint8_t needed) {
+    needed_ = needed;
+    stored_.clear();
+  }
 
   // A node that holds the version as its fsync policy wants it; adding it again changes nothing.
   void Stored(NodeId node) {

@@ -59,7 +59,8 @@ TEST(ReadOpTest, SameCountsAsAnAnswer) {
 }
 
 TEST(WriteOpTest, CountsDistinctNodes) {
-  WriteOp op(2);
+  WriteOp op;
+  op.Begin(2);
   op.Stored(1);
   op.Stored(1);
   EXPECT_FALSE(op.Enough());
