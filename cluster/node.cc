@@ -224,6 +224,7 @@ void Node::Parts::Probe(const Turn& turn) {
     turn.Request(node, Encode(Ping{.request = 0, .epoch = context.epoch()}));
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
+    membership.SetAlive(node, alive);
     turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
                                  "node " + FormatNodeId(node) +
                                      (alive ? " is alive" : " does not answer: taken for down")});
