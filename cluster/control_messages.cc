@@ -166,6 +166,7 @@ std::string EncodeOne(const SeedProbe& m) {
       .Fixed(m.ring)
       .Number(m.members)
       .Number(m.has_data)
+      .Number(m.joining)
       .Finish({m.asked, m.host});
 }
 void DecodeOne(Parts* in, SeedProbe* m) {
@@ -174,6 +175,7 @@ void DecodeOne(Parts* in, SeedProbe* m) {
   m->ring = in->Fixed();
   m->members = in->Number();
   m->has_data = in->Flag();
+  m->joining = in->Flag();
   m->asked = in->Field();
   m->host = in->Field();
 }
@@ -185,6 +187,7 @@ std::string EncodeOne(const SeedAnswer& m) {
       .Number(m.epoch)
       .Number(m.members)
       .Number(m.has_data)
+      .Number(m.joining)
       .Number(m.candidate)
       .Number(settings.n)
       .Number(settings.r)
@@ -199,6 +202,7 @@ void DecodeOne(Parts* in, SeedAnswer* m) {
   m->epoch = in->Number();
   m->members = in->Number();
   m->has_data = in->Flag();
+  m->joining = in->Flag();
   m->candidate = in->Flag();
   m->settings.n = static_cast<uint8_t>(in->Number());
   m->settings.r = static_cast<uint8_t>(in->Number());

@@ -85,6 +85,7 @@ struct SeedProbe {
   uint64_t ring = 0;
   uint64_t members = 0;
   bool has_data = false;
+  bool joining = false;  // about to give its ring up: nobody should give up his for it
 };
 struct SeedAnswer {
   static constexpr uint8_t kType = 38;
@@ -93,6 +94,7 @@ struct SeedAnswer {
   uint64_t epoch = 0;
   uint64_t members = 0;
   bool has_data = false;
+  bool joining = false;
   bool candidate = false;  // fresh, and first in its own list of seeds
   ClusterSettings settings;
   std::string_view refusal;  // why this ring would not take the asker; empty: it would

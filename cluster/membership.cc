@@ -12,7 +12,7 @@ namespace cartwheel {
 namespace {
 
 // durable = format:varint state:bytes (empty: no ring) acceptor has_target:varint
-//           [ring:8 host:bytes port:varint]
+//           [ring:8 host:bytes port:varint had_ring:varint]
 constexpr uint64_t kDurableFormat = 1;
 
 constexpr int64_t kPeerLimitMs = 100;  // one push and one question per peer in that time
@@ -57,6 +57,7 @@ Result<void> Membership::Restore(std::string_view durable) {
     target.ring = in.Fixed64();
     target.peer.host = in.Bytes();
     target.peer.port = static_cast<uint16_t>(in.Varint());
+    target.had_ring = in.Varint() != 0;
     target_ = std::move(target);
   }
   if (!good || !in.ok() || format != kDurableFormat) {
@@ -86,6 +87,7 @@ std::string Membership::Durable() const {
     PutFixed64(&out, target_->ring);
     PutBytes(&out, target_->peer.host);
     PutVarint(&out, target_->peer.port);
+    PutVarint(&out, target_->had_ring ? 1 : 0);
   }
   return out;
 }
@@ -121,6 +123,7 @@ void Membership::Start(Now now, Effects* effects) {
 void Membership::Receive(Now now, NodeId from, std::span<const std::string_view> fields,
                          Effects* effects) {
   const Step step{now, effects};
+  if (removed_) return;
   const Result<ControlMessage> message = DecodeControl(fields);
   if (!message) return;
   std::visit([&](const auto& m) { On(step, from, m); }, *message);
@@ -128,6 +131,7 @@ void Membership::Receive(Now now, NodeId from, std::span<const std::string_view>
 }
 
 void Membership::Tick(Now now, Effects* effects) {
+  if (removed_) return;
   const Step step{now, effects};
   ExpireWishes(step);
   ExpireFlushes(step);
@@ -145,6 +149,7 @@ void Membership::Tick(Now now, Effects* effects) {
 }
 
 int64_t Membership::NextDeadline() const {
+  if (removed_) return INT64_MAX;
   int64_t next = std::min(register_.NextDeadline(), ready() ? next_gossip_us_ : INT64_MAX);
   if (!ready() || join_op_) next = std::min(next, next_probe_us_);
   if (!ready()) next = std::min(next, next_wait_log_us_);

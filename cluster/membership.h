@@ -106,6 +106,7 @@ class Membership {
   struct Target {
     Address peer;
     uint64_t ring;
+    bool had_ring = false;  // a ring of one was given up for it
   };
 
   // membership.cc: the state and its spreading.

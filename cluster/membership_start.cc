@@ -89,6 +89,7 @@ void Membership::Probe(Step step, const Address& address) {
   probe.ring = state_.ring_id;
   probe.members = state_.members.size();
   probe.has_data = has_data_;
+  probe.joining = join_op_.has_value();
   step.effects->sends_to_address.push_back({address, EncodeControl(probe)});
 }
 
@@ -153,6 +154,7 @@ void Membership::On(Step step, NodeId from, const SeedProbe& probe) {
   SeedAnswer answer;
   answer.asked = probe.asked;
   answer.has_data = has_data_;
+  answer.joining = join_op_.has_value();
   std::string refusal;
   if (ready()) {
     answer.ring = state_.ring_id;
@@ -171,7 +173,7 @@ void Membership::On(Step step, NodeId from, const SeedProbe& probe) {
   }
   Reply(step, from, answer);
   // The asker may be of the ring that this one should give itself up for: look.
-  if (probe.ring != 0 && probe.ring != state_.ring_id && ready() &&
+  if (probe.ring != 0 && probe.ring != state_.ring_id && ready() && !probe.joining &&
       ShouldYieldTo(probe.ring, probe.members, probe.has_data)) {
     Probe(step, {std::string(probe.host), probe.bus_port});
   }
@@ -204,8 +206,8 @@ void Membership::AnsweredWithoutRing(Step step, const Address& asked) {
     ApplyStartRules(step);
     return;
   }
-  // The ring that was to take us is gone, perhaps given up for ours at the same moment. After a
-  // while, a random one because the other may do the same, this node is as if freshly started.
+  // The ring that was to take us is gone, perhaps given up for ours at the same moment: after a
+  // while, a random one because the other may do the same, we stop asking.
   if (give_up_join_us_ == INT64_MAX) {
     give_up_join_us_ = step.in_ms(1000 + static_cast<int64_t>(random_->Below(2000)));
   }
@@ -262,7 +264,7 @@ void Membership::RequestJoin(Step step, const Address& peer, uint64_t ring) {
   if (step.now.mono_us < next_request_us_) return;
   next_request_us_ = step.in_ms(kRequestMs);
   if (!target_ || target_->ring != ring) {
-    target_ = Target{peer, ring};
+    target_ = Target{peer, ring, target_ && target_->had_ring};
     dirty_ = true;
   }
   JoinRequest request;
@@ -280,16 +282,21 @@ void Membership::On(Step step, NodeId, const JoinAnswer& answer) {
   if (state) Learn(step, *std::move(state), answer.has_data);
 }
 
-// The ring does not take this node, which is as if freshly started again.
+// The ring does not take this node: it has a ring of one again, or is as if freshly started.
 void Membership::Refused(Step step, std::string_view text) {
   LogRarely(step, &next_refusal_log_us_, kRepeatLogMs,
             fmt::format("not taken into a ring: {}", text));
   give_up_join_us_ = INT64_MAX;
   FinishJoinOp(step, Status{ErrorCode::kInvalid, std::string(text)});
   if (!target_) return;
+  const bool had_ring = target_->had_ring;
   target_.reset();
   dirty_ = true;
-  ApplyStartRules(step);
+  if (had_ring) {
+    MakeRingOfOne(step, "in place of the one that was given up");
+  } else {
+    ApplyStartRules(step);
+  }
 }
 
 // --- rings that meet ---
@@ -303,7 +310,7 @@ bool Membership::ShouldYieldTo(uint64_t ring, uint64_t members, bool has_data) c
 void Membership::MetOtherRing(Step step, const Address& asked, const SeedAnswer& answer) {
   const bool it_yields = answer.members == 1 && !answer.has_data &&
                          !(IsAlone() && !has_data_ && answer.ring < state_.ring_id);
-  if (it_yields) return;
+  if (it_yields || answer.joining) return;
   std::string why = "neither is empty";
   if (ShouldYieldTo(answer.ring, answer.members, answer.has_data)) {
     why = answer.refusal.empty() ? SettingsConflict(answer.settings) : answer.refusal;
@@ -332,7 +339,7 @@ void Membership::Yield(Step step, const Address& peer, uint64_t ring) {
   register_.Close();
   state_ = ClusterState();
   step.effects->ring_changed = true;
-  target_ = Target{peer, ring};
+  target_ = Target{peer, ring, true};
   dirty_ = true;
   next_request_us_ = step.now.mono_us;
   next_probe_us_ = step.in_ms(kProbeMs);
