@@ -13,12 +13,12 @@
 #include "base/status.h"
 #include "cluster/effects.h"
 #include "cluster/types.h"
+#include "storage/lmdb/log_syncer.h"
 #include "storage/position.h"
 
 namespace cartwheel {
 
 enum class EngineKind : uint8_t { kLmdb, kMemory };
-enum class FsyncPolicy : uint8_t { kAlways, kEverySecond, kNo };
 
 // A limit of client-output-buffer-limit: 0 is no limit.
 struct OutputLimit {

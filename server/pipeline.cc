@@ -67,17 +67,24 @@ Pipeline::~Pipeline() {
 }
 
 bool Pipeline::Full() const {
-  return calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes || output_.size() >= kMaxOutputBytes;
+  // With a hard limit set, a client that does not read is closed there, as in Redis.
+  const uint64_t hard_bytes = server_->options.output_limit.hard_bytes;
+  return calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
+         output_.size() >= (hard_bytes > 0 ? hard_bytes : kMaxOutputBytes);
 }
 
 void Pipeline::Process() {
   CHECK(!processing_);
   processing_ = true;
   parser_.set_max_bulk_bytes(server_->options.proto_max_bulk_bytes);
+  stalled_ = true;
   while (!closing_ && !Full()) {
     if (!blocked_) {
       const RequestParser::Outcome outcome = parser_.Next();
-      if (outcome == RequestParser::Outcome::kNeedMore) break;
+      if (outcome == RequestParser::Outcome::kNeedMore) {
+        stalled_ = false;
+        break;
+      }
       if (outcome == RequestParser::Outcome::kTooLarge) {
         ReplyError("ERR " + parser_.error());
         continue;
@@ -282,12 +289,14 @@ void Pipeline::Consume(size_t bytes) {
   }
   for (Mark& mark : marks_) mark.end = mark.end > bytes ? mark.end - bytes : 0;
   session_.output_bytes = output_.size();
+  if (stalled_ && !blocked_ && !Full()) wake_();
 }
 
 void Pipeline::Swap(std::string* empty) {
   CHECK(marks_.empty() && empty->empty());
   output_.swap(*empty);
   session_.output_bytes = 0;
+  if (stalled_ && !blocked_ && !Full()) wake_();
 }
 
 }  // namespace cartwheel

@@ -55,9 +55,10 @@ class Pipeline {
   // No command will begin any more: QUIT or a protocol error. Once idle, the connection closes.
   bool closing() const { return closing_; }
   void Close() { closing_ = true; }
-  // Nothing in flight and nothing that could still begin.
-  bool Idle() const { return oldest_ == nullptr && (closing_ || !blocked_); }
-  bool Busy() const { return oldest_ != nullptr || blocked_; }
+  // Nothing in flight, and no complete command left in the input that may begin.
+  bool Idle() const { return oldest_ == nullptr && (closing_ || !stalled_); }
+  // Gives the input buffer back where it is empty.
+  void ReleaseInput() { parser_.Release(); }
 
  private:
   friend class CallPool;
@@ -91,6 +92,7 @@ class Pipeline {
   Session session_;
   RequestParser parser_;
   bool blocked_ = false;  // the command in the parser waits for a key
+  bool stalled_ = false;  // Process stopped before the input was used up
   bool closing_ = false;
   bool processing_ = false;
   Call* executing_ = nullptr;

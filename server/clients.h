@@ -1,0 +1,54 @@
+// Clients: all connected clients: who may connect, which of them want service before a loop turn
+// ends, and who is closed for idleness or for not reading.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/client.h"
+#include "server/server.h"
+
+namespace cartwheel {
+
+class Clients {
+ public:
+  Clients(uv_loop_t* loop, Server* server);
+  ~Clients();
+
+  void Accept(uv_stream_t* listener, bool unix_socket);
+
+  // Goes on with the clients that can; operations may start. True when there were any.
+  bool ProcessWoken();
+  // Writes the output of those that have some, as far as the engine has stored what it waits for.
+  void Flush(uint64_t stored);
+  bool AnyWoken() const { return !woken_.empty(); }
+
+  // Once a second: `timeout`, and the soft output limit.
+  void Sweep();
+  // No command begins any more; clients close when their last answer is written.
+  void Finish();
+  void CloseAll();
+  bool empty() const { return clients_.empty(); }
+
+ private:
+  bool Admit(Client* client, bool unix_socket);
+  void Wake(Client* client);
+  void Forget(Client* client);
+  bool OverLimit(Client* client);
+
+  uv_loop_t* loop_;
+  Server* server_;
+  ClientEvents events_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<Client*> woken_;
+  std::vector<Client*> flush_due_;
+  std::vector<Client*> working_;  // the list that is being gone through
+  uint64_t next_id_ = 1;
+  size_t served_ = 0;
+  bool finishing_ = false;
+};
+
+}  // namespace cartwheel

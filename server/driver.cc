@@ -1,0 +1,192 @@
+#include "server/driver.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+#include "base/check.h"
+#include "server/log.h"
+#include "storage/lmdb/lmdb_engine.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr int64_t kStopTimeoutUs = 5'000'000;
+constexpr int64_t kClientSweepUs = 1'000'000;
+
+}  // namespace
+
+int Driver::Run() {
+  EndTurn();  // what the start of the node asked for
+  while (!stopped_) uv_run(&loop_, UV_RUN_ONCE);
+  const Result<void> closed = CloseEngine();
+  if (!closed) Fatal(closed.error());
+  CloseConnections();
+  LogEvent(LogLevel::kNotice, "stopped");
+  return exit_status_;
+}
+
+void Driver::RefreshTime() {
+  timespec wall{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  server_.now.mono_us = static_cast<int64_t>(uv_hrtime() / 1000);
+  server_.now.wall_ms = int64_t{wall.tv_sec} * 1000 + wall.tv_nsec / 1000000;
+}
+
+void Driver::Step(Input input) { node_->Step(server_.now, std::move(input), &effects_); }
+
+void Driver::Deliver() {
+  while (!effects_.answers.empty()) {
+    answers_.swap(effects_.answers);
+    for (Answer& answer : answers_) server_.calls.Deliver(std::move(answer));
+    answers_.clear();
+  }
+}
+
+bool Driver::HasWork() const {
+  return clients_->AnyWoken() || effects_.control || !effects_.answers.empty() ||
+         !effects_.sends.empty() || !effects_.sends_to_address.empty() || !effects_.log.empty() ||
+         effects_.stop;
+}
+
+void Driver::EndTurn() {
+  RefreshTime();
+  do {
+    do {
+      Deliver();
+    } while (clients_->ProcessWoken());
+    CarryOut();
+  } while (HasWork());
+  ArmTimer();
+  if (stopping_) GoOnStopping();
+}
+
+// The contract of cluster/effects.h.
+void Driver::CarryOut() {
+  if (effects_.control) {
+    const Result<void> written = directory_->WriteControl(*effects_.control);
+    if (!written) Fatal(written.error());
+    effects_.control.reset();
+  }
+  const Result<void> flushed = engine_->Flush();
+  if (!flushed) Fatal(flushed.error());
+  const uint64_t stored = engine_->sequences().stored;
+  ReleaseSends(stored);
+  bus_->Flush();
+  clients_->Flush(stored);
+
+  for (const LogLine& line : effects_.log) LogText(line.level, line.text);
+  effects_.log.clear();
+  effects_.ring_changed = false;
+  if (effects_.stop) {
+    const std::string why = *std::exchange(effects_.stop, std::nullopt);
+    std::fprintf(stderr, "cartwheel: %s\n", why.c_str());
+    BeginStop(1, why);
+  }
+}
+
+void Driver::ReleaseSends(uint64_t stored) {
+  const auto leave_or_keep = [&](std::vector<Send>* sends, std::vector<Send>* kept) {
+    for (Send& send : *sends) {
+      if (send.after > stored) {
+        kept->push_back(std::move(send));
+      } else {
+        bus_->Send(send.to, send.response, send.frame);
+      }
+    }
+    sends->clear();
+  };
+  if (!waiting_sends_.empty()) {
+    std::vector<Send> still;
+    leave_or_keep(&waiting_sends_, &still);
+    waiting_sends_ = std::move(still);
+  }
+  leave_or_keep(&effects_.sends, &waiting_sends_);
+  for (const SendToAddress& send : effects_.sends_to_address) bus_->SendTo(send.to, send.frame);
+  effects_.sends_to_address.clear();
+}
+
+// The timer is set anew only for an earlier deadline; one that fires too early does no harm.
+void Driver::ArmTimer() {
+  const int64_t deadline_us = node_->NextDeadline();
+  if (deadline_us >= armed_for_us_) return;
+  armed_for_us_ = deadline_us;
+  const int64_t delay_ms = std::max<int64_t>((deadline_us - server_.now.mono_us + 999) / 1000, 1);
+  uv_update_time(&loop_);
+  uv_timer_start(
+      &deadline_timer_,
+      [](uv_timer_t* timer) {
+        auto* self = static_cast<Driver*>(timer->data);
+        self->armed_for_us_ = INT64_MAX;
+        self->RefreshTime();
+        self->Step(Tick{});
+      },
+      static_cast<uint64_t>(delay_ms), 0);
+}
+
+void Driver::Sweep() {
+  RefreshTime();
+  bus_->Sweep();
+  if (server_.now.mono_us - swept_clients_at_us_ < kClientSweepUs) return;
+  swept_clients_at_us_ = server_.now.mono_us;
+  clients_->Sweep();
+}
+
+void Driver::OnSignal(int number) {
+  RefreshTime();
+  if (number != SIGHUP) return BeginStop(0, number == SIGTERM ? "SIGTERM" : "SIGINT");
+  const Result<void> opened = OpenLog(server_.options.logfile, server_.options.loglevel);
+  LogEvent(LogLevel::kNotice, "SIGHUP: {}", opened ? "log reopened" : opened.error().message);
+}
+
+void Driver::BeginStop(int exit_status, std::string_view why) {
+  exit_status_ = std::max(exit_status_, exit_status);
+  if (stopping_) return;
+  stopping_ = true;
+  stop_deadline_us_ = server_.now.mono_us + kStopTimeoutUs;
+  LogEvent(LogLevel::kNotice, "stopping: {}", why);
+  for (const auto& listener : listeners_) listener->Close();
+  clients_->Finish();
+}
+
+void Driver::GoOnStopping() {
+  if (stopped_ || (!clients_->empty() && server_.now.mono_us < stop_deadline_us_)) return;
+  stopped_ = true;
+  uv_stop(&loop_);
+}
+
+Result<void> Driver::CloseEngine() {
+  auto* durable = dynamic_cast<LmdbEngine*>(engine_.get());
+  return durable != nullptr ? durable->Close() : Result<void>{};
+}
+
+void Driver::CloseConnections() {
+  uv_prepare_stop(&prepare_);
+  uv_check_stop(&check_);
+  bus_->CloseAll();
+  clients_->CloseAll();
+  for (const auto& listener : listeners_) listener->Close();
+}
+
+// Whatever is open yet is closed, and the loop runs until all of it is.
+void Driver::CloseLoop() {
+  const auto close = [](uv_handle_t* handle, void*) {
+    if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+  };
+  uv_walk(&loop_, close, nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  CHECK(uv_loop_close(&loop_) == 0);
+}
+
+// The process cannot keep its promises any more; the ring goes on without it.
+void Driver::Fatal(const Status& status) {
+  LogEvent(LogLevel::kWarning, "{}", status.message);
+  std::fprintf(stderr, "cartwheel: %s\n", status.message.c_str());
+  std::fflush(nullptr);
+  _exit(1);
+}
+
+}  // namespace cartwheel

@@ -1,0 +1,100 @@
+// Driver: the process around a Node. It owns the loop, the engine, the sockets and the data
+// directory, and carries out what the core asks (cluster/effects.h). A turn of the loop: read all
+// sockets that are ready, step all inputs, hand the engine one batch, then write each peer's link
+// once and each client once.
+#pragma once
+
+#include <uv.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/node.h"
+#include "server/bus.h"
+#include "server/clients.h"
+#include "server/data_directory.h"
+#include "server/listener.h"
+#include "server/options.h"
+#include "server/server.h"
+#include "storage/engine.h"
+
+namespace cartwheel {
+
+class Driver {
+ public:
+  // Binds, then opens the directory and the engine, then starts the node. The error is one line
+  // for the user; until the ports are bound nothing is made on disk.
+  static Result<std::unique_ptr<Driver>> Open(CommandLine command_line);
+  ~Driver();
+
+  // Serves until a signal, SHUTDOWN or the core ends it; the process's exit status.
+  int Run();
+
+ private:
+  explicit Driver(CommandLine command_line);
+
+  // --- start (driver_start.cc) ---
+  Result<void> Bind();
+  Result<void> OpenEngine();
+  Result<void> StartNode();
+  Result<void> Listen();
+  void StartHandles();
+  void ConnectServer();
+  NodeOptions MakeNodeOptions() const;
+  Hello MakeHello() const;
+  Result<void> ChangeOption(std::string_view name, std::string_view value);
+
+  // --- the turn ---
+  void RefreshTime();
+  void Step(Input input);
+  void Deliver();
+  bool HasWork() const;
+  void EndTurn();
+  void CarryOut();
+  void ReleaseSends(uint64_t stored);
+  void ArmTimer();
+  void Sweep();
+
+  // --- the end ---
+  void BeginStop(int exit_status, std::string_view why);
+  void GoOnStopping();
+  Result<void> CloseEngine();
+  void CloseConnections();
+  void CloseLoop();
+  void OnSignal(int number);
+  [[noreturn]] void Fatal(const Status& status);
+
+  CommandLine command_line_;
+  Server server_;
+  uv_loop_t loop_{};
+  uv_prepare_t prepare_{};
+  uv_check_t check_{};
+  uv_timer_t deadline_timer_{};
+  uv_timer_t sweep_timer_{};
+  uv_async_t engine_woke_{};
+  uv_signal_t signals_[3]{};
+
+  std::vector<int> client_descriptors_;
+  std::vector<int> bus_descriptors_;
+  std::optional<DataDirectory> directory_;
+  std::unique_ptr<StorageEngine> engine_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<Bus> bus_;
+  std::unique_ptr<Clients> clients_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+
+  Effects effects_;
+  std::vector<Answer> answers_;      // being delivered
+  std::vector<Send> waiting_sends_;  // for the engine, in order
+  int64_t armed_for_us_ = INT64_MAX;
+  int64_t swept_clients_at_us_ = 0;
+  bool stopping_ = false;
+  bool stopped_ = false;
+  int64_t stop_deadline_us_ = 0;
+  int exit_status_ = 0;
+};
+
+}  // namespace cartwheel
