@@ -753,15 +753,6 @@ class Keys(OneNode):
         self.assertEqual(self.c.call("GET", "big"), value)
         self.assertEqual(self.c.call("STRLEN", "big"), 1 << 20)
 
-    def test_value_limits(self):
-        self.c.call("CONFIG", "SET", "proto-max-bulk-len", str(1 << 20))
-        try:
-            self.c.call("SET", "limit", b"x" * (1 << 20))
-            self.assert_error("ERR string exceeds maximum allowed size (proto-max-bulk-len)",
-                              "APPEND", "limit", "y")
-        finally:
-            self.c.call("CONFIG", "SET", "proto-max-bulk-len", str(512 << 20))
-
     def test_one_connection_orders_its_commands(self):
         for i in range(500):
             self.c.send("SET", "order", i)
@@ -806,6 +797,17 @@ class Keys(OneNode):
         self.c.send("GET", "flush:a")
         replies = [self.c.read()[1] for _ in range(5)]
         self.assertEqual(replies, ["OK", "OK", None, "OK", b"2"])
+
+
+class ValueLimits(OneNode):
+
+    options = {"proto-max-bulk-len": str(1 << 20)}
+
+    def test_append_is_bounded(self):
+        self.c.call("SET", "limit", b"x" * (1 << 20))
+        self.assert_error("ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+                          "APPEND", "limit", "y")
+        self.assertEqual(self.c.call("STRLEN", "limit"), 1 << 20)
 
 
 class Dyn(OneNode):

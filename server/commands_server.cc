@@ -33,6 +33,14 @@ ConfigValues RedisNamed(const Options& options) {
           {"save", ""}};
 }
 
+// A name that is asked for without a pattern comes back as it was written.
+std::string_view NameShown(std::span<const std::string_view> patterns, std::string_view name) {
+  for (const std::string_view pattern : patterns) {
+    if (EqualsIgnoreCase(pattern, name)) return pattern;
+  }
+  return name;
+}
+
 void ConfigGet(Call& call) {
   const Options& options = call.server().options;
   const auto patterns = call.args().subspan(2);
@@ -51,7 +59,7 @@ void ConfigGet(Call& call) {
   ReplyWriter reply = call.Reply();
   reply.Map(found.size());
   for (const auto& [name, value] : found) {
-    reply.Bulk(name);
+    reply.Bulk(NameShown(patterns, name));
     reply.Bulk(value);
   }
 }
