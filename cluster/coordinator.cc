@@ -11,7 +11,10 @@ Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key k
     CHECK(operations_.size() < (size_t{1} << kIndexBits));
     free_.push_back(static_cast<uint32_t>(operations_.size()));
     operations_.push_back(std::make_unique<Operation>());
-    operations_.back()->id = operations_.size() - 1;
+    // From a random generation on: an answer that was meant for this node before its last start
+    // must not fit a request of now.
+    const uint64_t generation = context_->random.Below(uint64_t{1} << 32);
+    operations_.back()->id = generation << kIndexBits | (operations_.size() - 1);
   }
   const uint32_t index = free_.back();
   free_.pop_back();

@@ -16,7 +16,8 @@ namespace cartwheel {
 
 class RangeCoordinator {
  public:
-  explicit RangeCoordinator(NodeContext* context) : context_(context) {}
+  explicit RangeCoordinator(NodeContext* context)
+      : context_(context), next_id_(1 + context->random.Below(uint64_t{1} << 48)) {}
 
   void Start(const Turn& turn, uint64_t client, const ScanOperation& operation);
   void Start(const Turn& turn, uint64_t client, const CountOperation& operation);
@@ -59,7 +60,7 @@ class RangeCoordinator {
   void MergePages(const Turn& turn, Scan* scan);
 
   NodeContext* context_;
-  uint64_t next_id_ = 1;
+  uint64_t next_id_;                  // begins anywhere: answers to an earlier start must not fit
   std::map<uint64_t, Scan> scans_;    // by round
   std::map<uint64_t, Count> counts_;  // by request id
 };
