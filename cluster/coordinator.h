@@ -7,6 +7,8 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "cluster/client_op.h"
@@ -88,6 +90,7 @@ class Coordinator {
   };
 
   static constexpr int kIndexBits = 24;
+  static constexpr size_t kRecentUpdates = 4096;
 
   // Operations in flight (coordinator.cc).
   Operation* Allocate(const Turn& turn, What what, Key key);
@@ -130,6 +133,8 @@ class Coordinator {
   void CheckWrite(const Turn& turn, Operation* op);
 
   // Updates (coordinator_update.cc).
+  // False when the peer's request came before: an update that comes twice happens once.
+  bool RememberUpdate(NodeId from, uint64_t request);
   void BeginUpdate(const Turn& turn, Operation* op);
   void ApplyAfterRead(const Turn& turn, Operation* op);
   void LeaveQueue(const Turn& turn, const Position& position, uint64_t id);
@@ -146,6 +151,9 @@ class Coordinator {
   std::deque<Deadline> finals_;
   // Updates of a key run one after the other: the first of the queue is at work.
   std::map<Position, std::deque<uint64_t>> update_queues_;
+  // The last requests for updates that peers sent: who, and which.
+  std::set<std::pair<NodeId, uint64_t>> recent_updates_;
+  std::deque<std::pair<NodeId, uint64_t>> recent_updates_order_;
 };
 
 }  // namespace cartwheel

@@ -39,6 +39,7 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     turn.Respond(from, 0, Encode(refusal));
     return;
   }
+  if (!RememberUpdate(from, request.request)) return;
   Operation* op = Allocate(turn, What::kUpdate, {request.db, std::string(request.key)});
   op->peer = from;
   op->client = request.request;
@@ -46,6 +47,16 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   op->w = std::clamp<uint8_t>(request.w, 1, context_->ring->n());
   op->update = request.update;
   BeginUpdate(turn, op);
+}
+
+bool Coordinator::RememberUpdate(NodeId from, uint64_t request) {
+  if (!recent_updates_.insert({from, request}).second) return false;
+  recent_updates_order_.push_back({from, request});
+  if (recent_updates_order_.size() > kRecentUpdates) {
+    recent_updates_.erase(recent_updates_order_.front());
+    recent_updates_order_.pop_front();
+  }
+  return true;
 }
 
 void Coordinator::BeginUpdate(const Turn& turn, Operation* op) {
