@@ -1,0 +1,163 @@
+"""Starts and stops what bench/run_bench measures: redis-server and Cartwheel nodes on free ports of
+127.0.0.1, each with a directory of its own under one temporary directory. Every process is ended by
+its pid, whatever happens."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+START_SECONDS = 60
+STOP_SECONDS = 60  # a node with millions of keys has a checkpoint to finish
+
+
+class Failure(Exception):
+    """The bench cannot go on; the message says why, in one line."""
+
+
+def free_ports(count):
+    """Ports nobody listens on now; all are held at once, so that they differ."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for listener in held:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in held]
+    finally:
+        for listener in held:
+            listener.close()
+
+
+def ask(port, line, seconds=2):
+    """The first bytes of the reply to one inline command."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+        connection.sendall(line.encode() + b"\r\n")
+        return connection.recv(65536).decode(errors="replace")
+
+
+def memory_kib(pid, field):
+    """VmRSS or VmHWM of a process."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith(field + ":"):
+                return int(line.split()[1])
+    raise Failure(f"no {field} of process {pid}")
+
+
+class Process:
+    """One server process."""
+
+    def __init__(self, name, command, port, directory):
+        self.name, self.port, self.directory = name, port, directory
+        os.makedirs(directory)
+        self.log_path = directory + ".log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT)
+        self.pid = self.process.pid
+
+    def is_ready(self, nodes):
+        """Serves, and knows that many nodes."""
+        if self.process.poll() is not None:
+            raise Failure(f"{self.name} ended with status {self.process.returncode}: "
+                          + self.log_end())
+        try:
+            return (ask(self.port, "PING").startswith("+PONG")
+                    and ask(self.port, "SET bench:ready 1").startswith("+OK")
+                    and ask(self.port, "DEL bench:ready").startswith(":")
+                    and (nodes == 1 or
+                         f"cluster_known_nodes:{nodes}" in ask(self.port, "CLUSTER INFO")))
+        except OSError:
+            return False
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Failure(f"{self.name} did not stop within {STOP_SECONDS} s") from None
+        if status != 0:
+            raise Failure(f"{self.name} ended with status {status}: " + self.log_end())
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def log_end(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return " | ".join(log.read().splitlines()[-5:]) or "(nothing logged)"
+
+
+class Stage:
+    """What runs now. A context manager: at its end nothing runs and the directory is gone."""
+
+    def __init__(self, cartwheel, parent):
+        self.cartwheel = cartwheel
+        self.root = tempfile.mkdtemp(prefix="cartwheel-bench-", dir=parent)
+        self.running = []
+        self.started = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        for process in self.running:
+            process.kill()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _start(self, name, command, port):
+        self.started += 1
+        directory = os.path.join(self.root, f"{self.started}-{name}")
+        self.running.append(Process(name, [part.replace("DIR", directory) for part in command],
+                                    port, directory))
+
+    def start(self, kind, extra=()):
+        """`redis`, `redis-always`, `one`, `three` or `three-always`; returns its processes, which
+        serve. `extra` are further options of each Cartwheel node."""
+        if kind.startswith("redis"):
+            fsync = "always" if kind == "redis-always" else "everysec"
+            (port,) = free_ports(1)
+            self._start(kind, ["redis-server", "--port", str(port), "--dir", "DIR", "--save", "",
+                               "--appendonly", "yes", "--appendfsync", fsync], port)
+        else:
+            count = 1 if kind == "one" else 3
+            ports = free_ports(2 * count)
+            clients, buses = ports[:count], ports[count:]
+            seeds = ",".join(f"127.0.0.1:{bus}" for bus in buses)
+            options = ["--n", "1", "--r", "1", "--w", "1"] if kind == "one" else ["--seeds", seeds]
+            if kind.endswith("always"):
+                options += ["--fsync", "always"]
+            for port, bus in zip(clients, buses):
+                self._start(f"{kind}-{port}",
+                            [self.cartwheel, "--port", str(port), "--bus-port", str(bus), "--dir",
+                             "DIR", *options, *extra], port)
+        self._wait_until_ready()
+        return self.running
+
+    def _wait_until_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        for process in self.running:
+            while not process.is_ready(len(self.running)):
+                if time.monotonic() > deadline:
+                    raise Failure(f"{process.name} does not serve after {START_SECONDS} s: "
+                                  + process.log_end())
+                time.sleep(0.05)
+
+    def stop(self):
+        """Ends all that runs, as an operator would, and removes its data."""
+        try:
+            for process in self.running:
+                process.process.send_signal(signal.SIGTERM)
+            for process in self.running:
+                process.stop()
+        finally:
+            for process in self.running:
+                process.kill()
+                shutil.rmtree(process.directory, ignore_errors=True)
+            self.running = []
