@@ -150,6 +150,11 @@ class Cluster {
   void CarryOut(NodeId id, Effects effects) {
     Node& node = nodes_.at(id);
     if (node.membership->TakeDirty()) node.disk = node.membership->Durable();
+    const ClusterState& state = node.state();
+    if (state.ring_id != 0) {
+      const auto at = states_.try_emplace({state.ring_id, state.epoch}, state).first;
+      ASSERT_EQ(at->second, state) << "two states of one epoch";
+    }
     for (LogLine& line : effects.log) node.log.push_back(std::move(line.text));
     for (Answer& answer : effects.answers) {
       EXPECT_FALSE(node.answers.contains(answer.id)) << "answered twice";
@@ -203,6 +208,7 @@ class Cluster {
   std::map<NodeId, Node> nodes_;
   std::map<std::pair<int64_t, uint64_t>, Packet> packets_;
   std::set<std::pair<NodeId, NodeId>> cuts_;
+  std::map<std::pair<uint64_t, uint64_t>, ClusterState> states_;  // all that anybody ever had
 };
 
 template <typename T>
@@ -721,6 +727,50 @@ TEST(MembershipFlush, AClockFarAheadDoesNotFlushTheFuture) {
   ASSERT_TRUE(AnsweredWith<Done>(cluster, 1, 5));
   EXPECT_LE(HybridClock::ToWall(cluster[1].state().FlushedBefore(0)),
             cluster.now().wall_ms + cluster[1].options.max_clock_skew_ms);
+}
+
+// --- all of it at once ---
+
+TEST(MembershipChaos, CrashesCutsLossAndChangesLeaveOneRing) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    Cluster cluster(seed);
+    Random random(seed * 77);
+    const std::vector<NodeId> ids = {1, 2, 3, 4, 5};
+    for (const NodeId id : ids) cluster.Add(id, {1, 2});
+    for (const NodeId id : ids) cluster.Boot(id);
+    cluster.SetLossPercent(random.Below(20));
+    uint64_t operation = 1;
+    for (int turn = 0; turn < 120; ++turn) {
+      const NodeId id = 1 + random.Below(ids.size());
+      Cluster::Node& node = cluster[id];
+      switch (random.Below(6)) {
+        case 0:
+          if (node.up) cluster.Crash(id);
+          break;
+        case 1: node.options.self.zone = std::to_string(random.Below(3)); [[fallthrough]];
+        case 2:
+          if (!node.up) cluster.Boot(id);
+          break;
+        case 3: cluster.Cut(id, 1 + random.Below(ids.size())); break;
+        case 4: cluster.Heal(); break;
+        case 5:
+          if (node.up) cluster.Flush(id, operation++, static_cast<uint32_t>(random.Below(4)));
+          break;
+      }
+      cluster.Run(static_cast<int64_t>(random.Below(1000)));
+      ASSERT_FALSE(testing::Test::HasFatalFailure()) << "seed " << seed;
+    }
+    cluster.Heal();
+    cluster.SetLossPercent(0);
+    for (const NodeId id : ids) {
+      if (!cluster[id].up) cluster.Boot(id);
+    }
+    cluster.Run(20'000);
+    ASSERT_TRUE(cluster.OneRing(ids)) << "seed " << seed;
+    for (const NodeId id : ids) {
+      EXPECT_EQ(cluster[1].state().Find(id)->zone, cluster[id].options.self.zone);
+    }
+  }
 }
 
 // --- spreading ---
