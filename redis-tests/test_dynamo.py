@@ -190,6 +190,17 @@ class ThreeNodes(unittest.TestCase):
         for share in shares:
             self.assertAlmostEqual(share, 1 / 3, delta=0.01)
 
+    def test_links_go_to_both_peers_and_come_from_them(self):
+        a = self.nodes[0]
+        a.call("DYN.GET", "links", "R", "3")
+        identity = a.call("CLUSTER", "MYID")
+        peers = {pairs(node)["id"] for node in a.call("DYN.NODES")} - {identity}
+        links = [pairs(link) for link in a.call("CLUSTER", "LINKS")]
+        self.assertEqual({(link["direction"], link["node"]) for link in links},
+                         {(way, peer) for way in (b"to", b"from") for peer in peers})
+        for link in links:
+            self.assertLess(abs(link["create-time"] - time.time() * 1000), 600000)
+
     def test_preflist_heads_the_slots_of_the_cluster_map(self):
         a = self.nodes[0]
         slots = a.call("CLUSTER", "SLOTS")

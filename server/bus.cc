@@ -185,6 +185,17 @@ void Bus::Sweep() {
   }
 }
 
+std::vector<LinkInfo> Bus::Links() const {
+  std::vector<LinkInfo> links;
+  for (const auto& link : links_) {
+    if (!link->up()) continue;
+    const int64_t age_us = server_->now.mono_us - link->started_at_us();
+    links.push_back({link->peer(), link->role() == HelloRole::kDialler,
+                     server_->now.wall_ms - age_us / 1000, link->queued_bytes()});
+  }
+  return links;
+}
+
 void Bus::CloseAll() {
   closing_ = true;
   for (size_t i = 0; i < links_.size(); ++i) links_[i]->Close("this node stops");

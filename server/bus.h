@@ -45,6 +45,7 @@ class Bus {
   void Sweep();
   void CloseAll();
   bool empty() const { return links_.empty(); }
+  std::vector<LinkInfo> Links() const;
 
  private:
   // Where frames of one kind go: a node, or an address whose node is not known yet.

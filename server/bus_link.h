@@ -60,6 +60,7 @@ class BusLink {
   int64_t started_at_us() const { return started_at_us_; }
   uint64_t bytes_in() const { return bytes_in_; }
   uint64_t bytes_out() const { return bytes_out_; }
+  size_t queued_bytes() const { return greeting_.size() + output_.size() + writer_.kept_bytes(); }
   bool flush_due = false;  // on the owner's list
 
  private:

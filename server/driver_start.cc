@@ -201,6 +201,7 @@ Result<void> Driver::Listen() {
   events.link_lost = [this](NodeId peer) { Step(LinkLost{peer}); };
   events.activity = [this] { RefreshTime(); };
   bus_ = std::make_unique<Bus>(&loop_, &server_, std::move(events));
+  server_.list_links = [this] { return bus_->Links(); };
 
   const auto accept_client = [](uv_stream_t* listener, void* context) {
     static_cast<Clients*>(context)->Accept(listener, listener->type == UV_NAMED_PIPE);
