@@ -747,7 +747,9 @@ TEST(MembershipChaos, CrashesCutsLossAndChangesLeaveOneRing) {
         case 0:
           if (node.up) cluster.Crash(id);
           break;
-        case 1: node.options.self.zone = std::to_string(random.Below(3)); [[fallthrough]];
+        case 1:
+          if (!node.up) node.options.self.zone = std::to_string(random.Below(3));
+          [[fallthrough]];
         case 2:
           if (!node.up) cluster.Boot(id);
           break;
