@@ -51,7 +51,8 @@ Result<void> Membership::Restore(std::string_view durable) {
   const uint64_t format = in.Varint();
   const std::string_view state = in.Bytes();
   AcceptorState acceptor;
-  const bool good = DecodeAcceptor(&in, &acceptor);
+  bool good = DecodeAcceptor(&in, &acceptor);
+  if (acceptor.accepted.counter != 0) good = good && DecodeState(acceptor.value).has_value();
   if (in.Varint() != 0) {
     Target target;
     target.ring = in.Fixed64();

@@ -133,6 +133,7 @@ class Membership {
   void WishToUpdateSelf(Step step);
   void Propose(Step step);
   Result<ClusterState> Apply(const Wish& wish, uint64_t clock, int64_t wall_ms) const;
+  Result<void> MayApply(const Wish& wish) const;
   void Settle(Step step);
   void ExpireWishes(Step step);
   void AwaitFlush(Step step, const ClusterState& state);

@@ -14,6 +14,12 @@ namespace {
 constexpr int64_t kForgetJoinerMs = 10000;  // a node that asked to be taken and asks no more
 constexpr size_t kMaxWishes = 1024;
 
+// What is accepted may be decided, and must then be understood.
+bool IsStateOf(std::string_view value, uint64_t ring, uint64_t epoch) {
+  const Result<ClusterState> state = DecodeState(value);
+  return state && state->ring_id == ring && state->epoch == epoch;
+}
+
 }  // namespace
 
 Register::At Membership::At(Step step) {
@@ -40,6 +46,8 @@ void Membership::On(Step step, NodeId from, const Prepare& message) {
 }
 
 void Membership::On(Step step, NodeId from, const Promise& message) {
+  const bool accepted = message.accepted.counter != 0;
+  if (accepted && !IsStateOf(message.value, message.name, message.epoch)) return;
   Register::Output output;
   register_.Receive(At(step), from, message, &output);
   CarryOut(step, std::move(output));
@@ -47,9 +55,7 @@ void Membership::On(Step step, NodeId from, const Promise& message) {
 
 void Membership::On(Step step, NodeId from, const Accept& message) {
   if (!IsCurrent(step, from, message.name, message.epoch)) return;
-  // What is accepted may be decided and must then be understood.
-  const Result<ClusterState> state = DecodeState(message.value);
-  if (!state || state->ring_id != message.name || state->epoch != message.epoch) {
+  if (!IsStateOf(message.value, message.name, message.epoch)) {
     Log(step, LogLevel::kWarning,
         fmt::format("node {} proposes a cluster state that cannot be read", FormatNodeId(from)));
     return;
@@ -72,7 +78,7 @@ void Membership::CarryOut(Step step, Register::Output output) {
 
 void Membership::Decided(Step step, const Register::Decision& decision) {
   Result<ClusterState> state = DecodeState(decision.value);
-  CHECK(state.has_value());  // it was looked at before it was accepted
+  CHECK(state.has_value());  // ours, or looked at when it came
   const bool flush = decision.own && !wishes_.empty() &&
                      wishes_.front().serial == proposed_serial_ &&
                      wishes_.front().kind == Wish::Kind::kFlush;
@@ -100,11 +106,18 @@ Result<ClusterState> Membership::Apply(const Wish& wish, uint64_t clock, int64_t
   return WithFlush(state_, wish.db, std::min(clock, latest), self(), wall_ms);
 }
 
+Result<void> Membership::MayApply(const Wish& wish) const {
+  if (wish.kind == Wish::Kind::kJoin) return MayJoin(state_, wish.member);
+  const Result<ClusterState> next = Apply(wish, 0, 0);
+  if (!next) return tl::unexpected(next.error());
+  return {};
+}
+
 // Proposes the first wish, if nothing is being decided. A ring of one decides at once.
 void Membership::Propose(Step step) {
   while (ready() && !wishes_.empty() && !register_.proposing()) {
     const Wish wish = wishes_.front();
-    if (Result<ClusterState> possible = Apply(wish, 0, step.now.wall_ms); !possible) {
+    if (const Result<void> possible = MayApply(wish); !possible) {
       wishes_.pop_front();
       const std::string& text = possible.error().message;
       if (wish.kind == Wish::Kind::kJoin) {
