@@ -27,8 +27,8 @@ struct Item {
 const std::vector<Item>& Items(size_t count) {
   static std::vector<Item> items;
   while (items.size() < count) {
-    char key[17];
-    std::snprintf(key, sizeof(key), "key:%012zu", items.size());
+    const std::string number = std::to_string(items.size());
+    const std::string key = "key:" + std::string(12 - number.size(), '0') + number;
     Sibling sibling;
     sibling.dot = Dot{Actor{0x1122334455667788, 0x0193000000000000}, 1};
     sibling.time = 0x0193000000000000;

@@ -1,6 +1,5 @@
 #include "storage/lmdb/checkpointer.h"
 
-#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -165,34 +164,32 @@ Result<void> Checkpointer::MakeSpare(const SegmentPlan& plan) {
 }
 
 Result<void> Checkpointer::WriteAll(const CheckpointJob& job) {
-  auto from = job.buffer->begin();
-  const auto end = job.buffer->end();
+  auto from = job.buffer->Seek({});
   do {
     auto to = from;
     uint64_t bytes = 0;
-    size_t records = 0;
-    while (to != end && records < options_.batch_records && bytes < kBatchBytes) {
-      bytes += to->second.image.view().size();
-      ++records;
-      ++to;
+    size_t count = 0;
+    while (to.valid() && count < options_.batch_records && bytes < kBatchBytes) {
+      bytes += to.value().image.view().size();
+      ++count;
+      to.Next();
     }
-    const auto mark = to == end ? std::optional<LogMark>(job.mark) : std::nullopt;
-    if (auto done = WriteOne(from, to, mark); !done) return done;
-    progress_ += records;
+    const auto mark = to.valid() ? std::nullopt : std::optional<LogMark>(job.mark);
+    if (auto done = WriteOne(from, count, mark); !done) return done;
+    progress_ += count;
     from = to;
-  } while (from != end);
+  } while (from.valid());
   return {};
 }
 
-Result<void> Checkpointer::WriteOne(ObjectBuffer::Map::const_iterator from,
-                                    ObjectBuffer::Map::const_iterator to,
+Result<void> Checkpointer::WriteOne(const ObjectBuffer::Cursor& from, size_t count,
                                     const std::optional<LogMark>& mark) {
   for (;;) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (stop_) return Stopped();
     }
-    const auto outcome = tree_->WriteBatch(from, to, mark, options_.before_commit);
+    const auto outcome = tree_->WriteBatch(from, count, mark, options_.before_commit);
     if (!outcome) return tl::unexpected(outcome.error());
     Result<void> done;
     switch (*outcome) {

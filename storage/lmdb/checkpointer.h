@@ -70,8 +70,8 @@ class Checkpointer {
   Result<void> WriteBuffer(LogMark* mark);
   Result<void> MakeSpare(const SegmentPlan& plan);
   Result<void> WriteAll(const CheckpointJob& job);
-  Result<void> WriteOne(ObjectBuffer::Map::const_iterator from,
-                        ObjectBuffer::Map::const_iterator to, const std::optional<LogMark>& mark);
+  Result<void> WriteOne(const ObjectBuffer::Cursor& from, size_t count,
+                        const std::optional<LogMark>& mark);
   Result<void> CleanUp(const LogMark& mark);
   Result<void> WaitForGrowth();
   Result<void> WaitForRoom();

@@ -313,30 +313,31 @@ Result<void> LmdbEngine::Scan(const Position& first, const Position& last,
   auto tree = tree_->Seek(first);
   if (!tree) return tl::unexpected(tree.error());
   Tree::Cursor& stored = **tree;
-  const ObjectBuffer none;
-  const ObjectBuffer& frozen = frozen_ != nullptr ? *frozen_ : none;
-  auto old = frozen.LowerBound(first);
-  auto fresh = active_->LowerBound(first);
+  auto fresh = active_->Seek(first);
+  std::optional<ObjectBuffer::Cursor> old;
+  if (frozen_ != nullptr) old = frozen_->Seek(first);
   for (;;) {
     // The least of the three heads; where they are equal the newer image counts.
-    const Position* least = nullptr;
-    const auto consider = [&least](const Position& position) {
-      if (least == nullptr || position < *least) least = &position;
+    std::optional<Position> least;
+    const auto consider = [&least](const auto& cursor) {
+      if (cursor.valid() && (!least || cursor.position() < *least)) least = cursor.position();
     };
-    if (stored.valid()) consider(stored.position());
-    if (old != frozen.end()) consider(old->first);
-    if (fresh != active_->end()) consider(fresh->first);
-    if (least == nullptr || *least > last) return {};
-    const Position position = *least;
+    consider(stored);
+    consider(fresh);
+    if (old.has_value()) consider(*old);
+    if (!least.has_value() || *least > last) return {};
 
     std::string_view image;
-    const bool in_tree = stored.valid() && stored.position() == position;
+    const bool in_tree = stored.valid() && stored.position() == *least;
     if (in_tree) image = stored.image();
-    if (old != frozen.end() && old->first == position) image = (old++)->second.image.view();
-    if (fresh != active_->end() && fresh->first == position) {
-      image = (fresh++)->second.image.view();
-    }
-    if (!image.empty() && !visit(position, image)) return {};
+    const auto take = [&](ObjectBuffer::Cursor* cursor) {
+      if (!cursor->valid() || cursor->position() != *least) return;
+      image = cursor->value().image.view();
+      cursor->Next();
+    };
+    if (old.has_value()) take(&*old);
+    take(&fresh);
+    if (!image.empty() && !visit(*least, image)) return {};
     if (in_tree) {
       if (auto done = stored.Next(); !done) return done;
     }

@@ -74,7 +74,7 @@ class LmdbEngine final : public StorageEngine {
   // Where a position stands in the active buffer and what is stored under it now.
   struct Place {
     Position position;
-    ObjectBuffer::Map::const_iterator active;
+    ObjectBuffer::Place active;
     RecordHead head;
   };
 

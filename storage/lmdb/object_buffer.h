@@ -4,12 +4,11 @@
 // thread. Dynamo, section 6.1.
 #pragma once
 
-#include <absl/container/btree_map.h>
-
 #include <cstdint>
 
 #include "storage/image.h"
 #include "storage/position.h"
+#include "storage/slot_map.h"
 
 namespace cartwheel {
 
@@ -19,32 +18,28 @@ class ObjectBuffer {
     Image image;  // empty: dropped
     uint64_t sequence = 0;
   };
-  using Map = absl::btree_map<Position, Entry>;
+  using Place = SlotMap<Entry>::Place;
+  using Cursor = SlotMap<Entry>::Cursor;
 
-  // The entry, or the one before which it would stand; valid until the next Set.
-  Map::const_iterator LowerBound(const Position& position) const {
-    return entries_.lower_bound(position);
-  }
+  // Where the position stands or would stand; valid until the next Set.
+  Place LowerBound(const Position& position) { return entries_.LowerBound(position); }
   // The entry of exactly this position, or nullptr; `place` is LowerBound of it.
-  const Entry* EntryAt(Map::const_iterator place, const Position& position) const {
-    return place != entries_.end() && place->first == position ? &place->second : nullptr;
+  const Entry* EntryAt(Place place, const Position& position) {
+    return entries_.At(place, position);
   }
-  const Entry* Find(const Position& position) const {
-    return EntryAt(LowerBound(position), position);
-  }
+  const Entry* Find(const Position& position) const { return entries_.Find(position); }
+  Cursor Seek(const Position& first) const { return entries_.Seek(first); }
 
   // Writes where `place`, LowerBound of the position, says: no second search.
-  void Set(Map::const_iterator place, const Position& position, Image image, uint64_t sequence);
+  void Set(Place place, const Position& position, Image image, uint64_t sequence);
 
-  Map::const_iterator begin() const { return entries_.begin(); }
-  Map::const_iterator end() const { return entries_.end(); }
   bool empty() const { return entries_.empty(); }
   size_t size() const { return entries_.size(); }
   // Bytes of memory, with the allocator's and the map's own.
   uint64_t held() const;
 
  private:
-  Map entries_;
+  SlotMap<Entry> entries_;
   uint64_t image_bytes_ = 0;
 };
 

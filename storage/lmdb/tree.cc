@@ -378,14 +378,14 @@ int Writer::WriteMark(const LogMark& mark) {
 
 }  // namespace
 
-Result<Tree::Outcome> Tree::WriteBatch(ObjectBuffer::Map::const_iterator from,
-                                       ObjectBuffer::Map::const_iterator to,
+Result<Tree::Outcome> Tree::WriteBatch(ObjectBuffer::Cursor from, size_t count,
                                        const std::optional<LogMark>& mark,
                                        const std::function<void()>& before_commit) {
   Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta);
   int error = writer.Begin();
-  for (auto entry = from; error == 0 && entry != to; ++entry) {
-    error = writer.Write(entry->first, entry->second.image);
+  for (; error == 0 && count > 0; --count) {
+    error = writer.Write(from.position(), from.value().image);
+    from.Next();
   }
   if (error == 0) error = writer.FinishRow();
   if (error == 0 && mark.has_value()) error = writer.WriteMark(*mark);

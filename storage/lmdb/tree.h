@@ -68,10 +68,9 @@ class Tree {
 
   // The checkpoint thread.
   enum class Outcome { kDone, kMapFull, kDiskFull };  // nothing was changed unless kDone
-  // One transaction: the entries [from, to) in their order, their shares in leaf sums and counts,
-  // and the mark, if given; on the disk when it returns. before_commit may be empty.
-  Result<Outcome> WriteBatch(ObjectBuffer::Map::const_iterator from,
-                             ObjectBuffer::Map::const_iterator to,
+  // One transaction: `count` entries from the cursor on, their shares in leaf sums and counts, and
+  // the mark, if given; on the disk when it returns. before_commit may be empty.
+  Result<Outcome> WriteBatch(ObjectBuffer::Cursor from, size_t count,
                              const std::optional<LogMark>& mark,
                              const std::function<void()>& before_commit);
 

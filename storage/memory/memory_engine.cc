@@ -11,42 +11,41 @@ constexpr uint64_t kMapBytesPerRecord = 48;
 
 }  // namespace
 
-MemoryEngine::Map::iterator MemoryEngine::Locate(const Position& position) {
+MemoryEngine::Map::Place MemoryEngine::Locate(const Position& position) {
   if (!memo_.has_value() || memo_->position != position) {
-    memo_ = Memo{position, records_.lower_bound(position)};
+    memo_ = Memo{position, records_.LowerBound(position)};
   }
   return memo_->place;
 }
 
 Result<std::optional<Found>> MemoryEngine::Get(const Position& position) {
-  const auto place = Locate(position);
-  if (place == records_.end() || place->first != position) return std::nullopt;
-  return Found{.image = place->second.view(), .sequence = 0};
+  const Image* image = records_.At(Locate(position), position);
+  if (image == nullptr) return std::nullopt;
+  return Found{.image = image->view(), .sequence = 0};
 }
 
 uint64_t MemoryEngine::Put(const Position& position, std::string image) {
-  auto place = Locate(position);
+  const auto place = Locate(position);
   Image held(image);
   const RecordHead after = HeadOf(image);
   image_bytes_ += held.held();
-  if (place != records_.end() && place->first == position) {
-    leaves_.Replace(position, HeadOf(place->second.view()), after);
-    image_bytes_ -= place->second.held();
-    place->second = std::move(held);
+  if (Image* old = records_.At(place, position); old != nullptr) {
+    leaves_.Replace(position, HeadOf(old->view()), after);
+    image_bytes_ -= old->held();
+    *old = std::move(held);
   } else {
     leaves_.Replace(position, {}, after);
-    place = records_.emplace_hint(place, position, std::move(held));
-    memo_ = Memo{position, place};
+    memo_ = Memo{position, records_.Insert(place, position, std::move(held))};
   }
   return ++applied_;
 }
 
 uint64_t MemoryEngine::Drop(const Position& position) {
   const auto place = Locate(position);
-  if (place != records_.end() && place->first == position) {
-    leaves_.Replace(position, HeadOf(place->second.view()), {});
-    image_bytes_ -= place->second.held();
-    records_.erase(place);
+  if (const Image* old = records_.At(place, position); old != nullptr) {
+    leaves_.Replace(position, HeadOf(old->view()), {});
+    image_bytes_ -= old->held();
+    records_.Erase(place, position);
     memo_.reset();
   }
   return ++applied_;
@@ -54,9 +53,9 @@ uint64_t MemoryEngine::Drop(const Position& position) {
 
 Result<void> MemoryEngine::Scan(const Position& first, const Position& last,
                                 const Visitor& visit) const {
-  for (auto place = records_.lower_bound(first); place != records_.end() && place->first <= last;
-       ++place) {
-    if (!visit(place->first, place->second.view())) break;
+  for (auto cursor = records_.Seek(first); cursor.valid(); cursor.Next()) {
+    const Position position = cursor.position();
+    if (position > last || !visit(position, cursor.value().view())) break;
   }
   return {};
 }

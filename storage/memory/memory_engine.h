@@ -3,14 +3,13 @@
 // (noeviction), tombstones and drops still go. One thread.
 #pragma once
 
-#include <absl/container/btree_map.h>
-
 #include <optional>
 #include <string>
 
 #include "storage/engine.h"
 #include "storage/image.h"
 #include "storage/leaf_table.h"
+#include "storage/slot_map.h"
 
 namespace cartwheel {
 
@@ -35,11 +34,11 @@ class MemoryEngine final : public StorageEngine {
   EngineStats stats() const override;
 
  private:
-  using Map = absl::btree_map<Position, Image>;
+  using Map = SlotMap<Image>;
 
   // The place of the position: its record, or the one before which it would stand. A write that
   // follows a read of the same position does not search again.
-  Map::iterator Locate(const Position& position);
+  Map::Place Locate(const Position& position);
   uint64_t memory_bytes() const;
 
   MemoryOptions options_;
@@ -50,7 +49,7 @@ class MemoryEngine final : public StorageEngine {
 
   struct Memo {
     Position position;
-    Map::iterator place;
+    Map::Place place;
   };
   std::optional<Memo> memo_;  // forgotten whenever the map changes shape
 };
