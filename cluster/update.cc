@@ -103,20 +103,13 @@ UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View
                          uint64_t max_value_bytes) {
   const Sibling* old = current.Newest(view);
   switch (update.kind) {
-    case UpdateKind::kSet:
-      return ApplySet(update, old);
-    case UpdateKind::kAppend:
-      return ApplyAppend(update, old, max_value_bytes);
-    case UpdateKind::kIncrement:
-      return ApplyIncrement(update, old);
-    case UpdateKind::kGetDelete:
-      return old == nullptr ? Answer(Null()) : Delete(Bulk(old->bytes));
-    case UpdateKind::kExpire:
-      return ApplyExpire(update, old, view);
-    case UpdateKind::kPersist:
-      return ApplyPersist(old);
-    case UpdateKind::kGetExpire:
-      return ApplyGetExpire(update, old, view);
+    case UpdateKind::kSet: return ApplySet(update, old);
+    case UpdateKind::kAppend: return ApplyAppend(update, old, max_value_bytes);
+    case UpdateKind::kIncrement: return ApplyIncrement(update, old);
+    case UpdateKind::kGetDelete: return old == nullptr ? Answer(Null()) : Delete(Bulk(old->bytes));
+    case UpdateKind::kExpire: return ApplyExpire(update, old, view);
+    case UpdateKind::kPersist: return ApplyPersist(old);
+    case UpdateKind::kGetExpire: return ApplyGetExpire(update, old, view);
   }
   // A peer of a later version may ask for what this one does not know.
   return Fail("ERR unknown update");

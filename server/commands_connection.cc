@@ -9,6 +9,7 @@
 #include "server/command.h"
 #include "server/commands.h"
 #include "server/text.h"
+#include "server/version.h"
 
 namespace cartwheel {
 namespace {
@@ -50,7 +51,7 @@ void ReplyHello(Call& call) {
   reply.Bulk("modules");
   reply.Array(0);
   reply.Bulk("cartwheel_version");
-  reply.Bulk(CARTWHEEL_VERSION);
+  reply.Bulk(Version());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "server/client_names.h"
 #include "server/text.h"
+#include "server/version.h"
 
 namespace cartwheel {
 namespace {
@@ -55,7 +56,7 @@ void ServerSection(const Server& server, std::string* out) {
   uname(&system);
   const int64_t uptime = (server.now.mono_us - server.started.mono_us) / kUsPerSecond;
   Field(out, "redis_version", kRedisVersion);
-  Field(out, "cartwheel_version", CARTWHEEL_VERSION);
+  Field(out, "cartwheel_version", Version());
   Field(out, "redis_git_sha1", "00000000");
   Field(out, "redis_git_dirty", 0);
   Field(out, "redis_build_id", "0");
