@@ -6,6 +6,26 @@
 
 namespace cartwheel {
 
+void Coordinator::Operation::Clear() {
+  answered = false;
+  explain = false;
+  r = 0;
+  w = 0;
+  step = 0;
+  client = 0;
+  peer = 0;
+  after = 0;
+  read.Begin(position, 0);
+  write.Begin(0);
+  version = NewVersion();
+  update = Update();
+  update_result = UpdateResult();
+  put_context = CausalContext();
+  asked.clear();
+  failed.clear();
+  replicas.clear();
+}
+
 Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key key) {
   if (free_.empty()) {
     CHECK(operations_.size() < (size_t{1} << kIndexBits));
@@ -20,7 +40,7 @@ Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key k
   free_.pop_back();
   Operation* op = operations_[index].get();
   const uint64_t id = op->id + (uint64_t{1} << kIndexBits);
-  *op = Operation{};
+  op->Clear();
   op->id = id;
   op->what = what;
   op->started_us = turn.now.mono_us;

@@ -82,6 +82,9 @@ class Coordinator {
     absl::InlinedVector<Asked, 4> asked;  // in this step
     absl::InlinedVector<NodeId, 4> failed;
     std::vector<ReplicaAnswer> replicas;  // with explain
+
+    // Before it is used again: what no step begins anew is cleared, in place.
+    void Clear();
   };
   struct Deadline {
     int64_t at_us;

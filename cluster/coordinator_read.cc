@@ -34,7 +34,7 @@ bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOper
 
 void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   EnterStep(turn, op, Phase::kReading);
-  op->read = ReadOp(op->position, op->r);
+  op->read.Begin(op->position, op->r);
   hedges_.push_back({turn.now.mono_us + context_->options.hedge_delay_ms * 1000, op->id, op->step});
   const size_t want = op->explain ? context_->ring->n() : op->r;
   while (op->asked.size() - op->failed.size() < want && AskNextReplica(turn, op)) {

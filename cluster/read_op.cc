@@ -5,6 +5,15 @@
 
 namespace cartwheel {
 
+void ReadOp::Begin(const Position& position, uint8_t needed) {
+  position_ = position;
+  needed_ = needed;
+  merged_hash_ = 0;
+  merged_.context = CausalContext();
+  merged_.siblings.clear();
+  replied_.clear();
+}
+
 void ReadOp::Add(NodeId node, uint64_t hash, Object object) {
   replied_.push_back({node, hash});
   if (hash == 0 || hash == merged_hash_) return;

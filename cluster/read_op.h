@@ -19,8 +19,7 @@ class ReadOp {
     uint64_t hash;  // VersionHash of its copy, 0: nothing
   };
 
-  ReadOp() = default;
-  ReadOp(const Position& position, uint8_t needed) : position_(position), needed_(needed) {}
+  void Begin(const Position& position, uint8_t needed);
 
   // A replica's copy: an object with its hash, or hash 0 and an empty object.
   void Add(NodeId node, uint64_t hash, Object object);

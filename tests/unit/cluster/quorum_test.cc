@@ -19,7 +19,8 @@ Object Version(uint64_t node, uint64_t counter, const CausalContext& given = {})
 uint64_t HashOf(const Object& object) { return VersionHash(kPosition, object); }
 
 TEST(ReadOpTest, IsEnoughWithRAnswersWhateverTheySay) {
-  ReadOp op(kPosition, 2);
+  ReadOp op;
+  op.Begin(kPosition, 2);
   op.Add(1, 0, Object());
   EXPECT_FALSE(op.Enough());
   op.Add(2, 0, Object());
@@ -28,7 +29,8 @@ TEST(ReadOpTest, IsEnoughWithRAnswersWhateverTheySay) {
 }
 
 TEST(ReadOpTest, MergesConcurrentAnswers) {
-  ReadOp op(kPosition, 2);
+  ReadOp op;
+  op.Begin(kPosition, 2);
   const Object a = Version(1, 1);
   const Object b = Version(2, 1);
   op.Add(1, HashOf(a), a);
@@ -39,7 +41,8 @@ TEST(ReadOpTest, MergesConcurrentAnswers) {
 }
 
 TEST(ReadOpTest, ANewerAnswerReplacesWhatItCovers) {
-  ReadOp op(kPosition, 2);
+  ReadOp op;
+  op.Begin(kPosition, 2);
   const Object old = Version(1, 1);
   const Object fresh = Version(1, 2, old.context);
   op.Add(1, HashOf(fresh), fresh);
@@ -49,7 +52,8 @@ TEST(ReadOpTest, ANewerAnswerReplacesWhatItCovers) {
 }
 
 TEST(ReadOpTest, SameCountsAsAnAnswer) {
-  ReadOp op(kPosition, 2);
+  ReadOp op;
+  op.Begin(kPosition, 2);
   const Object a = Version(1, 1);
   op.Add(1, HashOf(a), a);
   op.AddSame(2, HashOf(a));
