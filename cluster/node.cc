@@ -110,6 +110,11 @@ struct Node::Parts {
   }
   void On(const Turn&, NodeId, const Pong&) {}
 
+  // A ring of one that holds data is never given up: membership must know before it acts.
+  void NoteData() {
+    if (membership.state().members.size() > 1) return;
+    membership.SetHasData(context.replica.engine()->stats().records > 0);
+  }
   void NoticePause(const Now& now);
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
@@ -135,6 +140,7 @@ struct Node::Parts {
 
 void Node::Parts::Dispatch(const Turn& turn, ClientOp op) {
   if (auto* join = std::get_if<JoinOperation>(&op.operation)) {
+    NoteData();
     membership.Join(turn.now, op.id, join->peer, turn.effects);
     return;
   }
@@ -161,6 +167,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
   ++context.counters.messages_received;
   context.liveness.Heard(frame.from, turn.now.mono_us);
   if (FrameType(frame.fields) >= kFirstControlType) {
+    NoteData();
     membership.Receive(turn.now, frame.from, frame.fields, turn.effects);
     return;
   }
@@ -185,6 +192,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
 }
 
 void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
+  NoteData();
   membership.Tick(turn.now, turn.effects);
   if (!membership.ready()) return;
   coordinator.Tick(turn);
@@ -218,7 +226,6 @@ void Node::Parts::NoticePause(const Now& now) {
 
 void Node::Parts::Probe(const Turn& turn) {
   probe_us = turn.now.mono_us + context.options.node_timeout_ms * 1000 / 6;
-  membership.SetHasData(context.replica.engine()->stats().records > 0);
   context.liveness.Expire(turn.now.mono_us);
   for (const NodeId node : context.liveness.ToProbe(turn.now.mono_us)) {
     turn.Request(node, Encode(Ping{.request = 0, .epoch = context.epoch()}));
@@ -290,7 +297,7 @@ Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* en
   const Turn turn{now, effects};
   parts->last_step_us = now.mono_us;
   parts->probe_us = now.mono_us;
-  parts->membership.SetHasData(engine->stats().records > 0);
+  parts->NoteData();
   parts->membership.Start(now, effects);
   parts->Finish(turn);
   return std::unique_ptr<Node>(new Node(std::move(parts)));
