@@ -36,7 +36,7 @@ void Driver::RefreshTime() {
   server_.now.wall_ms = int64_t{wall.tv_sec} * 1000 + wall.tv_nsec / 1000000;
 }
 
-void Driver::Step(Input input) { node_->Step(server_.now, std::move(input), &effects_); }
+void Driver::Step(Input&& input) { node_->Step(server_.now, std::move(input), &effects_); }
 
 void Driver::Deliver() {
   while (!effects_.answers.empty()) {

@@ -40,7 +40,7 @@ class Driver {
   Result<void> Bind();
   Result<void> OpenEngine();
   Result<void> StartNode();
-  Result<void> Listen();
+  void Listen();
   void StartHandles();
   void ConnectServer();
   NodeOptions MakeNodeOptions() const;
@@ -49,7 +49,7 @@ class Driver {
 
   // --- the turn ---
   void RefreshTime();
-  void Step(Input input);
+  void Step(Input&& input);
   void Deliver();
   bool HasWork() const;
   void EndTurn();
@@ -79,6 +79,8 @@ class Driver {
 
   std::vector<int> client_descriptors_;
   std::vector<int> bus_descriptors_;
+  int unix_descriptor_ = -1;
+  bool unix_bound_ = false;  // its file is ours to remove
   std::optional<DataDirectory> directory_;
   std::unique_ptr<StorageEngine> engine_;
   std::unique_ptr<Node> node_;

@@ -59,17 +59,19 @@ Driver::~Driver() {
   engine_.reset();  // its threads end before the loop that they wake
   for (const int fd : client_descriptors_) close(fd);
   for (const int fd : bus_descriptors_) close(fd);
+  if (unix_descriptor_ >= 0) close(unix_descriptor_);
+  if (unix_bound_) unlink(server_.options.unixsocket.c_str());
   CloseLoop();
 }
 
 Result<std::unique_ptr<Driver>> Driver::Open(CommandLine command_line) {
   std::unique_ptr<Driver> driver(new Driver(std::move(command_line)));
   using Part = Result<void> (Driver::*)();
-  for (const Part part :
-       {&Driver::Bind, &Driver::OpenEngine, &Driver::StartNode, &Driver::Listen}) {
+  for (const Part part : {&Driver::Bind, &Driver::OpenEngine, &Driver::StartNode}) {
     Result<void> done = (driver.get()->*part)();
     if (!done) return tl::unexpected(std::move(done.error()));
   }
+  driver->Listen();
   driver->StartHandles();
   return driver;
 }
@@ -82,6 +84,12 @@ Result<void> Driver::Bind() {
   Result<std::vector<int>> bus = BindAll(options.bind, options.bus_port, "bus-port");
   if (!bus) return tl::unexpected(std::move(bus.error()));
   bus_descriptors_ = std::move(*bus);
+  if (!options.unixsocket.empty()) {
+    const Result<int> bound = BindPath(options.unixsocket);
+    if (!bound) return tl::unexpected(bound.error());
+    unix_descriptor_ = *bound;
+    unix_bound_ = true;
+  }
 
   Result<void> log = OpenLog(options.logfile, options.loglevel);
   if (!log) return log;
@@ -176,7 +184,9 @@ Hello Driver::MakeHello() const {
 void Driver::ConnectServer() {
   server_.node = node_.get();
   server_.engine = engine_.get();
-  server_.submit = [this](ClientOp&& operation) { Step(std::move(operation)); };
+  server_.submit = [this](ClientOp&& operation) {
+    node_->Step(server_.now, std::move(operation), &effects_);
+  };
   server_.deliver = [this] { Deliver(); };
   server_.shut_down = [this] { BeginStop(0, "SHUTDOWN"); };
   server_.set_option = [this](std::string_view name, std::string_view value) {
@@ -184,7 +194,7 @@ void Driver::ConnectServer() {
   };
 }
 
-Result<void> Driver::Listen() {
+void Driver::Listen() {
   ConnectServer();
   clients_ = std::make_unique<Clients>(&loop_, &server_);
   BusEvents events;
@@ -209,23 +219,15 @@ Result<void> Driver::Listen() {
   const auto accept_peer = [](uv_stream_t* listener, void* context) {
     static_cast<Bus*>(context)->Accept(listener);
   };
-  const auto add = [this](Result<std::unique_ptr<Listener>> listener) -> Result<void> {
-    if (!listener) return tl::unexpected(std::move(listener.error()));
-    listeners_.push_back(std::move(*listener));
-    return {};
-  };
-  Result<void> added;
   for (const int fd : std::exchange(client_descriptors_, {})) {
-    added = add(Listener::OnDescriptor(&loop_, fd, accept_client, clients_.get()));
-    if (!added) return added;
+    listeners_.push_back(Listener::OnTcp(&loop_, fd, accept_client, clients_.get()));
   }
   for (const int fd : std::exchange(bus_descriptors_, {})) {
-    added = add(Listener::OnDescriptor(&loop_, fd, accept_peer, bus_.get()));
-    if (!added) return added;
+    listeners_.push_back(Listener::OnTcp(&loop_, fd, accept_peer, bus_.get()));
   }
-  const std::string& path = server_.options.unixsocket;
-  if (!path.empty()) added = add(Listener::OnPath(&loop_, path, accept_client, clients_.get()));
-  return added;
+  if (!unix_bound_) return;
+  const int fd = std::exchange(unix_descriptor_, -1);
+  listeners_.push_back(Listener::OnUnix(&loop_, fd, accept_client, clients_.get()));
 }
 
 void Driver::StartHandles() {

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -77,38 +78,45 @@ Result<std::vector<int>> BindAll(const std::vector<std::string>& hosts, uint16_t
   return descriptors;
 }
 
-Result<void> Listener::Listen(std::string_view where) {
+Result<int> BindPath(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  CHECK(path.size() < sizeof(address.sun_path));  // the option's bound
+  path.copy(address.sun_path, path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  unlink(path.c_str());
+  if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+      listen(fd, kBacklog) == 0) {
+    return fd;
+  }
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  return Error(ErrorCode::kIo,
+               fmt::format("option 'unixsocket': bad value '{}': {}", path, std::strerror(error)));
+}
+
+void Listener::Listen() {
   handle_.any.data = this;
   const int error = uv_listen(stream(), kBacklog, [](uv_stream_t* listening, int status) {
     auto* self = static_cast<Listener*>(listening->data);
     if (status == 0) self->accept_(listening, self->context_);
   });
-  if (error == 0) return {};
-  return Error(ErrorCode::kIo, fmt::format("{}: {}", where, uv_strerror(error)));
+  CHECK(error == 0);  // it has been listening since it was bound
 }
 
-Result<std::unique_ptr<Listener>> Listener::OnDescriptor(uv_loop_t* loop, int fd, Accept accept,
-                                                         void* context) {
+std::unique_ptr<Listener> Listener::OnTcp(uv_loop_t* loop, int fd, Accept accept, void* context) {
   std::unique_ptr<Listener> listener(new Listener(accept, context));
   CHECK(uv_tcp_init(loop, &listener->handle_.tcp) == 0);
   CHECK(uv_tcp_open(&listener->handle_.tcp, fd) == 0);
-  Result<void> listening = listener->Listen("listening socket");
-  if (!listening) return tl::unexpected(std::move(listening.error()));
+  listener->Listen();
   return listener;
 }
 
-Result<std::unique_ptr<Listener>> Listener::OnPath(uv_loop_t* loop, const std::string& path,
-                                                   Accept accept, void* context) {
+std::unique_ptr<Listener> Listener::OnUnix(uv_loop_t* loop, int fd, Accept accept, void* context) {
   std::unique_ptr<Listener> listener(new Listener(accept, context));
   CHECK(uv_pipe_init(loop, &listener->handle_.pipe, 0) == 0);
-  unlink(path.c_str());
-  const int error = uv_pipe_bind(&listener->handle_.pipe, path.c_str());
-  if (error != 0) {
-    return Error(ErrorCode::kIo,
-                 fmt::format("option 'unixsocket': bad value '{}': {}", path, uv_strerror(error)));
-  }
-  Result<void> listening = listener->Listen(path);
-  if (!listening) return tl::unexpected(std::move(listening.error()));
+  CHECK(uv_pipe_open(&listener->handle_.pipe, fd) == 0);
+  listener->Listen();
   return listener;
 }
 

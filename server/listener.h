@@ -19,24 +19,24 @@ namespace cartwheel {
 Result<std::vector<int>> BindAll(const std::vector<std::string>& hosts, uint16_t port,
                                  std::string_view option);
 
+// A bound and listening Unix socket. A file left at the path by a process that died is replaced.
+Result<int> BindPath(const std::string& path);
+
 // One listening socket on the loop. It calls `accept` for each connection that waits; the callee
 // takes it with uv_accept(stream, ...).
 class Listener {
  public:
   using Accept = void (*)(uv_stream_t* listener, void* context);
 
-  static Result<std::unique_ptr<Listener>> OnDescriptor(uv_loop_t* loop, int fd, Accept accept,
-                                                        void* context);
-  // A Unix socket; a file left at the path by a process that died is replaced.
-  static Result<std::unique_ptr<Listener>> OnPath(uv_loop_t* loop, const std::string& path,
-                                                  Accept accept, void* context);
+  static std::unique_ptr<Listener> OnTcp(uv_loop_t* loop, int fd, Accept accept, void* context);
+  static std::unique_ptr<Listener> OnUnix(uv_loop_t* loop, int fd, Accept accept, void* context);
 
   // Stops listening. The loop must run once more before the listener is destroyed.
   void Close();
 
  private:
   Listener(Accept accept, void* context) : accept_(accept), context_(context) {}
-  Result<void> Listen(std::string_view where);
+  void Listen();
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&handle_); }
 
   union {
