@@ -64,14 +64,15 @@ BENCHMARK(BM_ParseInline);
 
 // One SET with a bulk of that many bytes, in reads of at most 64 KiB: linear in the bytes.
 void BM_ParseLargeBulk(benchmark::State& state) {
+  constexpr size_t kReadBytes = size_t{64} << 10;
   const std::string value(static_cast<size_t>(state.range(0)), 'x');
   const std::string bytes = Repeat({"SET", "key", value}, 1);
   size_t most_held = 0;
   for (auto _ : state) {
     RequestParser parser(ParserLimits{});
     for (std::string_view rest = bytes; !rest.empty();) {
-      Feed(rest.substr(0, 64 * 1024), &parser);
-      rest.remove_prefix(std::min<size_t>(rest.size(), 64 * 1024));
+      Feed(rest.substr(0, kReadBytes), &parser);
+      rest.remove_prefix(std::min(rest.size(), kReadBytes));
       benchmark::DoNotOptimize(parser.Next());
     }
     most_held = std::max(most_held, parser.allocated_bytes());

@@ -13,8 +13,8 @@ namespace cartwheel {
 
 class InputBuffer {
  public:
-  static constexpr size_t kMinReadBytes = 16 * 1024;
-  static constexpr size_t kMaxReadBytes = 256 * 1024;
+  static constexpr size_t kMinReadBytes = size_t{16} << 10;
+  static constexpr size_t kMaxReadBytes = size_t{256} << 10;
 
   // Where the next bytes go: at least kMinReadBytes, more for a connection that keeps filling it.
   // `awaited` is the size() at which the consumer can go on, 0 when it does not know; it only

@@ -13,7 +13,7 @@ namespace cartwheel {
 namespace {
 
 constexpr int64_t kMaxArgumentsBeforeAuth = 10;
-constexpr int64_t kMaxBulkBytesBeforeAuth = 16 * 1024;
+constexpr int64_t kMaxBulkBytesBeforeAuth = int64_t{16} << 10;
 constexpr uint64_t kMinCeilingBytes = 1ULL << 30;
 constexpr uint64_t kMaxCeilingBytes = 1ULL << 40;  // far from overflows
 constexpr size_t kKeptArguments = 1024;            // vectors grown past this are not kept for long
