@@ -10,6 +10,11 @@
 namespace cartwheel::sim {
 namespace {
 
+// A value whose time was over where it was stored: its bytes are gone, and it counts as deleted.
+bool IsDead(const Sibling& sibling) {
+  return sibling.kind == Kind::kTombstone && sibling.expires_at_ms != 0;
+}
+
 uint64_t HashOf(const Position& position) { return position.high ^ position.low; }
 
 }  // namespace
@@ -153,14 +158,7 @@ void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const S
   const uint64_t hash = HashOf(sibling.dot);
   const auto [it, fresh] = state->by_dot.try_emplace(hash, state->versions.size());
   if (!fresh) {
-    Version& known = state->versions[it->second];
-    const bool same =
-        known.sibling.time == sibling.time && known.sibling.operation == sibling.operation &&
-        known.sibling.expires_at_ms == sibling.expires_at_ms && known.sibling.kind == sibling.kind;
-    const bool may_lack_bytes = sibling.bytes.empty() && sibling.expires_at_ms != 0;
-    if (!same || (!may_lack_bytes && known.bytes_hash != Hash64(sibling.bytes))) {
-      Fail("one dot, two values: " + Describe(*state, known) + " (\"" + sibling.bytes + "\")");
-    }
+    MeetAgain(*state, sibling, &state->versions[it->second]);
     return;
   }
   ++counts_.versions;
@@ -168,6 +166,7 @@ void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const S
   version.sibling = sibling;
   version.sibling.bytes.clear();
   version.bytes_hash = Hash64(sibling.bytes);
+  version.dead = IsDead(sibling);
   version.minted_us = now_us;
   version.cover = object.context;
   if (given != nullptr) {
@@ -179,16 +178,35 @@ void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const S
   if (sibling.dot.actor.node != node) {
     Fail("a dot of another node that it never minted: " + Describe(*state, version));
   }
-  // A write that comes already expired has no bytes left.
-  const bool dead = sibling.bytes.empty() && sibling.expires_at_ms != 0;
-  if (sibling.kind == Kind::kValue && !dead && !KnownValue(*state, sibling.bytes)) {
+  if (sibling.kind == Kind::kValue && !KnownValue(*state, sibling.bytes)) {
     Fail("a value that nobody wrote: " + Describe(*state, version) + " \"" + sibling.bytes + "\"");
   }
-  if (!state->by_operation.try_emplace(sibling.operation, state->versions.size()).second) {
-    ++counts_.twins;
-  }
+  auto& twins = state->by_operation[sibling.operation];
+  if (!twins.empty()) ++counts_.twins;
+  twins.push_back(state->versions.size());
   state->uncovered.push_back(state->versions.size());
   state->versions.push_back(std::move(version));
+}
+
+void Checker::MeetAgain(const KeyState& state, const Sibling& sibling, Version* known) {
+  bool same = known->sibling.time == sibling.time &&
+              known->sibling.operation == sibling.operation &&
+              known->sibling.expires_at_ms == sibling.expires_at_ms;
+  if (same && !IsDead(sibling)) {
+    const uint64_t hash = Hash64(sibling.bytes);
+    if (known->dead) {
+      // Its minter found it expired already, a slower clock does not.
+      same = sibling.kind == Kind::kValue && KnownValue(state, sibling.bytes);
+      known->sibling.kind = sibling.kind;
+      known->bytes_hash = hash;
+      known->dead = false;
+    } else {
+      same = known->sibling.kind == sibling.kind && known->bytes_hash == hash;
+    }
+  }
+  if (!same) {
+    Fail("one dot, two values: " + Describe(state, *known) + " (\"" + sibling.bytes + "\")");
+  }
 }
 
 void Checker::CheckRead(const KeyState& state, const Object& object, int64_t began_us) {
@@ -206,7 +224,7 @@ void Checker::CheckRead(const KeyState& state, const Object& object, int64_t beg
   if (!strict_reads_) return;
   for (const size_t index : state.unseen_acknowledged) {
     const Version& version = state.versions[index];
-    if (version.acknowledged_us < began_us && !object.context.Contains(version.sibling.dot)) {
+    if (version.acknowledged_us < began_us && !Knows(state, object.context, version)) {
       Fail("a read missed an acknowledged write: " + Describe(state, version));
     }
   }
@@ -225,20 +243,26 @@ std::vector<size_t> Checker::MintedSince(const KeyState& state, int64_t since_us
 void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us) {
   ++counts_.acknowledged_writes;
   KeyState& state = keys_[op.key];
+  const bool plain = op.type == Type::kPlainPut;
   const auto found = MintedSince(state, op.began_us, [&](const Version& version) {
-    return answer.context.Contains(version.sibling.dot) && version.sibling.kind == op.kind &&
-           (!op.bytes_matter || version.bytes_hash == op.bytes_hash ||
-            (version.sibling.expires_at_ms != 0 && version.bytes_hash == Hash64(""))) &&
-           !op.given.Contains(version.sibling.dot);
+    const bool value_fits =
+        version.dead || (version.sibling.kind == op.kind &&
+                         (!op.bytes_matter || version.bytes_hash == op.bytes_hash));
+    const bool context_fits = plain || (answer.context.Contains(version.sibling.dot) &&
+                                        !op.given.Contains(version.sibling.dot));
+    return value_fits && context_fits;
   });
   if (found.empty()) {
     Fail("a write was acknowledged without a version: key " + state.key.bytes);
     return;
   }
-  if (op.type != Type::kPut) {
-    // What a plain write's answer covers is what its minter held; its own version is the one whose
-    // write covers all the others that fit.
-    Acknowledge(&state, found.front(), now_us);
+  if (plain) {
+    // Several: a write that was minted twice, of which one was stored W times. Its answer does not
+    // say which.
+    const bool only = found.size() == 1;
+    if (only || state.versions[found.front()].bytes_hash == op.bytes_hash) {
+      Acknowledge(&state, found.front(), now_us, only);
+    }
     return;
   }
   for (const size_t index : found) {
@@ -288,13 +312,22 @@ void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t
   }
 }
 
-void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us) {
+// Whether the context has seen the write, under any of the dots that it was minted with.
+bool Checker::Knows(const KeyState& state, const CausalContext& context,
+                    const Version& version) const {
+  const auto& twins = state.by_operation.at(version.sibling.operation);
+  return std::any_of(twins.begin(), twins.end(), [&](size_t twin) {
+    return context.Contains(state.versions[twin].sibling.dot);
+  });
+}
+
+void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us, bool covers) {
   Version& version = state->versions[index];
   version.acknowledged = true;
   version.acknowledged_us = std::min(version.acknowledged_us, now_us);
   const auto covered = [&](size_t other) {
     Version& old = state->versions[other];
-    if (other == index || !version.cover.Contains(old.sibling.dot)) return false;
+    if (!covers || other == index || !version.cover.Contains(old.sibling.dot)) return false;
     old.covered_us = std::min(old.covered_us, now_us);
     return true;
   };

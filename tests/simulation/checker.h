@@ -16,6 +16,7 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
 
 #include <cstdint>
 #include <optional>
@@ -73,7 +74,7 @@ class Checker {
   struct Version {
     Sibling sibling;  // without its bytes
     uint64_t bytes_hash = 0;
-    bool bytes_known = false;
+    bool dead = false;    // only copies whose bytes expired were met so far
     CausalContext cover;  // what its write replaces; its own dot may be in it
     int64_t minted_us = 0;
     bool acknowledged = false;
@@ -82,9 +83,10 @@ class Checker {
   };
   struct KeyState {
     Key key;
-    std::vector<Version> versions;                       // in the order of minting
-    absl::flat_hash_map<uint64_t, size_t> by_dot;        // hash of the dot to the version
-    absl::flat_hash_map<uint64_t, size_t> by_operation;  // to its first version
+    std::vector<Version> versions;                 // in the order of minting
+    absl::flat_hash_map<uint64_t, size_t> by_dot;  // hash of the dot to the version
+    // The versions of one client write: several when it was minted more than once.
+    absl::flat_hash_map<uint64_t, absl::InlinedVector<size_t, 1>> by_operation;
     // Hash of the bytes to the context that the write gave, if it gave one.
     absl::flat_hash_map<uint64_t, std::optional<CausalContext>> values;
     absl::flat_hash_set<uint64_t> appended;  // hashes of the tokens
@@ -108,6 +110,7 @@ class Checker {
   const Version* Find(const KeyState& state, const Dot& dot) const;
   void Meet(KeyState* state, uint64_t node, const Object& object, const Sibling& sibling,
             const CausalContext* given, int64_t now_us);
+  void MeetAgain(const KeyState& state, const Sibling& sibling, Version* known);
   bool KnownValue(const KeyState& state, std::string_view bytes) const;
   void CheckRead(const KeyState& state, const Object& object, int64_t began_us);
   void EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us);
@@ -116,7 +119,9 @@ class Checker {
   // The versions of the key that were minted since and that `wanted` accepts, newest first.
   template <typename Wanted>
   std::vector<size_t> MintedSince(const KeyState& state, int64_t since_us, Wanted wanted) const;
-  void Acknowledge(KeyState* state, size_t version, int64_t now_us);
+  // `covers`: it is known that this very version was stored, and so what it covered is gone.
+  void Acknowledge(KeyState* state, size_t version, int64_t now_us, bool covers = true);
+  bool Knows(const KeyState& state, const CausalContext& context, const Version& version) const;
   std::string Describe(const KeyState& state, const Version& version) const;
 
   const bool strict_reads_;

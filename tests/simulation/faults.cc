@@ -31,6 +31,7 @@ int64_t Nemesis::LogBetween(int64_t low, int64_t high) {
 }
 
 int Nemesis::AnyOther(int node) {
+  if (world_->size() == 1) return node;
   const int other = static_cast<int>(random_.Below(static_cast<uint64_t>(world_->size() - 1)));
   return other < node ? other : other + 1;
 }

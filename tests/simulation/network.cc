@@ -96,6 +96,7 @@ void Network::Transmit(int64_t now_us, Connection* c, bool back, std::string fra
     if (direction.why != FaultKind::kCrash) hits_->Count(direction.why);
     return;
   }
+  if (way.swallows) return;
   if (Chance(weather_.loss_ppm)) {
     hits_->Count(FaultKind::kLoss);
     return;

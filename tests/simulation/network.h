@@ -63,6 +63,8 @@ class Network {
   void Cut(int from, int to, FaultKind why, bool dials_pass = false);
   void Mend(int from, int to);
   bool IsCut(int from, int to) const { return path(from, to).cut; }
+  // What is sent vanishes, and the connection stays: the scripts' way to lose chosen messages.
+  void Swallow(int from, int to, bool on) { path(from, to).swallows = on; }
   // What is sent until then is held back, and arrives after it in any order.
   void Clog(int from, int to, int64_t until_us);
   // Both ends keep the connection, nothing passes; it is noticed after `noticed_us`.
@@ -93,6 +95,7 @@ class Network {
   struct Path {
     bool cut = false;
     bool dials_pass = false;
+    bool swallows = false;
     FaultKind why = FaultKind::kTwoWayCut;
     int64_t clogged_until_us = 0;
   };

@@ -15,8 +15,8 @@ Result<std::optional<Found>> SimEngine::Get(const Position& position) {
 }
 
 uint64_t SimEngine::Put(const Position& position, std::string image) {
-  if (mutation_) image = mutation_(position, std::move(image));
   if (observer_) observer_(position, image);
+  if (mutation_) image = mutation_(position, std::move(image));
   const auto [it, fresh] = records_.try_emplace(position);
   ++applied_;
   Remember(position, fresh ? nullptr : &it->second.image);

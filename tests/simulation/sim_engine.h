@@ -47,7 +47,7 @@ class SimEngine : public StorageEngine {
   void Crash(bool lose_unsynced_tail);
 
   void set_put_observer(PutObserver observer) { observer_ = std::move(observer); }
-  // Every image passes through this before it is stored: how mutants break the engine on purpose.
+  // Every image passes through this after it was observed: how mutants break the engine on purpose.
   void set_put_mutation(std::function<std::string(const Position&, std::string)> mutation) {
     mutation_ = std::move(mutation);
   }

@@ -23,6 +23,8 @@ WorldOptions WorldOf(const SimulationOptions& options, Random* random) {
   world.settings.partitions = 64;
   world.sync = random->Chance(1, 2) ? SyncPolicy::kAlways : SyncPolicy::kEverySecond;
   world.max_latency_us = 300 + static_cast<int64_t>(random->Below(5000));
+  const int64_t disks_us[] = {kMs, 10 * kMs, 80 * kMs};
+  world.max_sync_us = disks_us[random->Below(3)];
   world.mutant = options.mutant;
   world.seed = random->Next();
   return world;
@@ -54,7 +56,9 @@ std::string Comparable(const SimEngine& engine, const Position& position, Object
   *object = *DecodeObject(ParseRecord(image)->object);
   Object plain = *object;
   for (Sibling& sibling : plain.siblings) {
-    if (sibling.expires_at_ms != 0) sibling.bytes.clear();
+    if (sibling.expires_at_ms == 0) continue;
+    sibling.kind = Kind::kTombstone;
+    sibling.bytes.clear();
   }
   std::string encoded;
   EncodeObject(plain, &encoded);
@@ -71,7 +75,8 @@ class Run : public WorldObserver {
         checker_(StrictReads()),
         world_(world_options_, this),
         nemesis_(&world_, faults_, world_options_.sync, random_.Next()),
-        workload_(&world_, &checker_, options.ops_per_second, random_.Next()) {
+        workload_(&world_, &checker_, options.ops_per_second, random_.Next(),
+                  4 * world_options_.max_sync_us) {
     if (options.trace) {
       world_.set_trace([this](const std::string& line) {
         char time[32];
@@ -102,6 +107,7 @@ class Run : public WorldObserver {
                    std::to_string(node + 1) + ": " + std::to_string(answer.result.index()));
     }
     workload_.OnAnswer(node, answer);
+    TraceFailure();
   }
   void OnNodeDown(int node) override {
     workload_.OnNodeDown(node);
@@ -110,11 +116,18 @@ class Run : public WorldObserver {
   void OnStep(int, const CausalContext* given) override { given_ = given; }
   void OnPut(int node, const Position& position, std::string_view image) override {
     checker_.OnPut(World::IdOf(node), position, image, given_, world_.now_us());
+    TraceFailure();
   }
 
  private:
   bool StrictReads() const {
     return !(faults_.Has(FaultKind::kTailLoss) && world_options_.sync == SyncPolicy::kEverySecond);
+  }
+  // Where it happened, in the trace; the run ends a little later.
+  void TraceFailure() {
+    if (!checker_.failed() || failure_traced_) return;
+    failure_traced_ = true;
+    world_.Trace("FAILED: " + *checker_.failure());
   }
   bool Fine() const { return !checker_.failed() && !world_.broken(); }
 
@@ -228,6 +241,7 @@ class Run : public WorldObserver {
   Nemesis nemesis_;
   Workload workload_;
   const CausalContext* given_ = nullptr;
+  bool failure_traced_ = false;
 };
 
 }  // namespace

@@ -7,17 +7,19 @@ namespace {
 
 constexpr int kClients = 6;
 constexpr int64_t kMs = 1000;
-// 2 x replica-timeout + 100 ms; what clocks, syncs and a turn may add.
+// 2 x replica-timeout + 100 ms; what clocks and a turn may add.
 constexpr int64_t kDeadlineUs = 1100 * kMs;
 constexpr int64_t kGraceUs = 60 * kMs;
 
 }  // namespace
 
-Workload::Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed)
+Workload::Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed,
+                   int64_t grace_us)
     : world_(world),
       checker_(checker),
       random_(seed),
-      mean_gap_us_(1'000'000 / static_cast<int64_t>(ops_per_second)) {
+      mean_gap_us_(1'000'000 / static_cast<int64_t>(ops_per_second)),
+      grace_us_(kGraceUs + grace_us) {
   const size_t shared = 2 + random_.Below(8);
   for (size_t i = 0; i < shared; ++i) {
     AddKey(static_cast<uint32_t>(random_.Below(3)), "shared:" + std::to_string(i), Use::kShared);
@@ -131,7 +133,7 @@ ClientOp Workload::UpdateOp(size_t key) {
 
 void Workload::Ask(int node, int client, size_t key, ClientOp op, bool ordered) {
   op.id = ++last_id_;
-  checker_->Begin(op.id, key, op, world_->now_us(), world_->now_us() + kDeadlineUs + kGraceUs);
+  checker_->Begin(op.id, key, op, world_->now_us(), world_->now_us() + kDeadlineUs + grace_us_);
   asked_[op.id] = {node, client, key, world_->PausedUs(node), ordered};
   CHECK(world_->Submit(node, std::move(op)));
 }

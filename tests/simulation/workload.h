@@ -17,7 +17,9 @@ namespace cartwheel::sim {
 
 class Workload {
  public:
-  Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed);
+  // `grace_us`: what slow disks may add to an operation's deadline.
+  Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed,
+           int64_t grace_us);
 
   // Clients begin, and go on until Stop.
   void Begin();
@@ -76,6 +78,7 @@ class Workload {
   Checker* checker_;
   Random random_;
   const int64_t mean_gap_us_;
+  const int64_t grace_us_;
   bool going_ = false;
   std::vector<ClientKey> keys_;
   std::vector<std::vector<Seen>> seen_;  // by client and key

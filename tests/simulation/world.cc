@@ -383,7 +383,7 @@ void World::PlanSync(int node) {
   n.sync_planned = true;
   const bool always = n.engine.policy() == SyncPolicy::kAlways;
   const int64_t takes_us =
-      100 + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(n.max_sync_us)));
+      100 + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(options_.max_sync_us)));
   events_.Push({.time_us = now_us_ + takes_us + (always ? 0 : 1000 * kMs),
                 .kind = EventKind::kSynced,
                 .a = static_cast<uint32_t>(node),

@@ -39,6 +39,7 @@ struct WorldOptions {
   SyncPolicy sync = SyncPolicy::kEverySecond;
   int64_t min_latency_us = 100;
   int64_t max_latency_us = 1500;
+  int64_t max_sync_us = 2000;  // how long a disk takes to sync
   Mutant mutant = Mutant::kNone;
 };
 
@@ -94,7 +95,6 @@ class World {
   void Pause(int node, int64_t until_us);
   void ResumeAll();
   void SetSlow(int node, int64_t each_turn_us);
-  void SetSyncDelay(int node, int64_t max_us) { at(node).max_sync_us = max_us; }
   // How long the node stood still or was slow since the simulation began.
   int64_t PausedUs(int node) const;
 
@@ -137,7 +137,6 @@ class World {
     int64_t slow_us = 0;
     int64_t slow_since_us = 0;
     int64_t busy_until_us = 0;
-    int64_t max_sync_us = 2000;
     bool sync_planned = false;
     std::optional<int> crash_stage;
   };
