@@ -17,10 +17,10 @@ void Coordinator::Operation::Clear() {
   after = 0;
   read.Begin(position, 0);
   write.Begin(0);
-  version = NewVersion();
-  update = Update();
-  update_result = UpdateResult();
-  put_context = CausalContext();
+  version.Clear();
+  update.bytes.clear();
+  update.bytes.shrink_to_fit();
+  put_context.Clear();
   asked.clear();
   failed.clear();
   replicas.clear();
@@ -40,7 +40,6 @@ Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key k
   free_.pop_back();
   Operation* op = operations_[index].get();
   const uint64_t id = op->id + (uint64_t{1} << kIndexBits);
-  op->Clear();
   op->id = id;
   op->what = what;
   op->started_us = turn.now.mono_us;
@@ -60,6 +59,7 @@ Coordinator::Operation* Coordinator::Find(uint64_t id) {
 
 void Coordinator::Free(Operation* op) {
   op->phase = Phase::kFree;
+  op->Clear();
   free_.push_back(static_cast<uint32_t>(op->id & ((uint64_t{1} << kIndexBits) - 1)));
   context_->counters.operations_in_flight = --in_flight_;
 }

@@ -83,7 +83,7 @@ class Coordinator {
     absl::InlinedVector<NodeId, 4> failed;
     std::vector<ReplicaAnswer> replicas;  // with explain
 
-    // Before it is used again: what no step begins anew is cleared, in place.
+    // When it is done: lets go of what it held, in place.
     void Clear();
   };
   struct Deadline {

@@ -113,7 +113,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   }
   uint64_t operation = 0;
   while (operation == 0) operation = context_->random.Next();
-  op->version = NewVersion();
+  op->version.Clear();
   op->version.plain = true;
   op->version.operation = operation;
   Result<Minted> minted;

@@ -9,7 +9,7 @@ void ReadOp::Begin(const Position& position, uint8_t needed) {
   position_ = position;
   needed_ = needed;
   merged_hash_ = 0;
-  merged_.context = CausalContext();
+  merged_.context.Clear();
   merged_.siblings.clear();
   replied_.clear();
 }

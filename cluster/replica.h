@@ -44,6 +44,16 @@ struct NewVersion {
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
   std::string bytes;
+
+  void Clear() {
+    operation = 0;
+    context.Clear();
+    plain = false;
+    kind = Kind::kValue;
+    expires_at_ms = 0;
+    bytes.clear();
+    bytes.shrink_to_fit();
+  }
 };
 
 struct Minted {

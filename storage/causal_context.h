@@ -57,6 +57,10 @@ class CausalContext {
   // Dots and vector entries together: what pruning and metrics count.
   size_t size() const { return vector_.size() + cloud_.size(); }
 
+  void Clear() {
+    vector_.clear();
+    cloud_.clear();
+  }
   void Add(const Dot& dot);
   void Join(const CausalContext& other);
 
