@@ -255,6 +255,11 @@ TEST_F(LogTest, EndsWhereAWholeUnsyncedSegmentIsMissing) {
   const auto cut = Open();
   EXPECT_EQ(cut.records, Images(UpTo(3)));
   EXPECT_NE(cut.log->report().cut, "");
+  // The last segment is gone with it: its sequences are used again.
+  WriteTo(cut.log.get(), 5);
+  Sync(cut.log.get());
+  WriteTo(cut.log.get(), 8);
+  EXPECT_EQ(Open().records, Images(UpTo(8)));
 }
 
 // A client may send bytes that look like a record which claims that everything was synced.
