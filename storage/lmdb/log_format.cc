@@ -61,18 +61,17 @@ std::optional<SegmentHeader> DecodeSegmentHeader(std::string_view segment) {
 }
 
 void AppendLogHead(const LogRecord& record, uint64_t salt, std::string* out) {
-  const size_t start = out->size();
-  PutFixed64(out, 0);
-  PutFixed32(out, static_cast<uint32_t>(record.image.size()));
-  PutFixed64(out, record.sequence);
-  PutFixed64(out, record.synced);
-  char position[kPositionBytes];
-  EncodePosition(record.position, position);
-  out->append(position, kPositionBytes);
-  const std::string_view covered = std::string_view(*out).substr(start + kChecksumBytes);
-  std::string checksum;
-  PutFixed64(&checksum, Hash64(covered, Hash64(record.image, salt)));
-  std::memcpy(out->data() + start, checksum.data(), kChecksumBytes);
+  // Little-endian as in base/coding.h, in place: this runs for every write.
+  char head[kLogHeadBytes];
+  const auto length = static_cast<uint32_t>(record.image.size());
+  std::memcpy(head + kLengthAt, &length, sizeof(length));
+  std::memcpy(head + kSequenceAt, &record.sequence, sizeof(record.sequence));
+  std::memcpy(head + kSyncedAt, &record.synced, sizeof(record.synced));
+  EncodePosition(record.position, head + kPositionAt);
+  const std::string_view covered(head + kChecksumBytes, kLogHeadBytes - kChecksumBytes);
+  const uint64_t checksum = Hash64(covered, Hash64(record.image, salt));
+  std::memcpy(head, &checksum, sizeof(checksum));
+  out->append(head, kLogHeadBytes);
 }
 
 uint64_t LogSequenceAt(std::string_view segment, size_t offset) {

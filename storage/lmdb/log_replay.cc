@@ -215,11 +215,7 @@ Result<void> Replay::RemoveUnneeded() {
 }
 
 Result<void> Replay::CutAndSync() {
-  if (cut_.has_value()) {
-    for (size_t index = cut_->index + 1; index < numbers_.size(); ++index) {
-      holds_records_[index] = false;
-    }
-  }
+  // Segments behind a cut were never read: they hold nothing and go, too.
   if (auto done = RemoveUnneeded(); !done) return done;
   for (size_t index = 0; index < numbers_.size(); ++index) {
     if (!holds_records_[index]) continue;

@@ -5,7 +5,7 @@
 namespace cartwheel {
 namespace {
 
-// 40 bytes of key and value in B-tree nodes that are about two thirds full when keys come in random
+// 32 bytes of key and value in B-tree nodes that are about two thirds full when keys come in random
 // order; measured by the test CountsWhatTheAllocatorHolds.
 constexpr uint64_t kMapBytesPerEntry = 64;
 
