@@ -13,7 +13,7 @@ namespace cartwheel {
 
 class Births {
  public:
-  static constexpr int64_t kReserveMs = 600 * 1000;
+  static constexpr int64_t kReserveMs = 600'000;
 
   // `durable_bound` is the bound that was last made durable, 0 at the first start. The new bound()
   // must be durable before Next is called.
