@@ -19,6 +19,7 @@ void Call::Start(Operation operation, Continuation then) {
   CHECK(joined_ == nullptr);
   then_.push_back(then);
   ++outstanding_;
+  server_->calls.NoteStarted();
   server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
 }
 
@@ -31,6 +32,7 @@ void Call::Join(Operation operation, Joined done) {
   }
   answers_.emplace_back();
   ++outstanding_;
+  server_->calls.NoteStarted();
   server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
 }
 

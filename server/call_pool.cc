@@ -36,6 +36,7 @@ void CallPool::Deliver(Answer&& answer) {
   answer.id &= UINT32_MAX;
   call->after_ = std::max(call->after_, answer.after);
   --call->outstanding_;
+  --operations_;
   if (call->pipeline_ == nullptr) {  // nobody waits for the reply any more
     if (call->outstanding_ == 0) Return(call);
     return;

@@ -25,11 +25,19 @@ class CallPool {
   // Runs the continuation of the operation that `answer` is for.
   void Deliver(Answer&& answer);
 
+  // Operations that the core has not answered. Past the bound no further command of any client
+  // begins: what waits longer than replica-timeout would only fail.
+  static constexpr size_t kMaxOperations = 4096;
+  void NoteStarted() { ++operations_; }
+  size_t operations() const { return operations_; }
+  bool Full() const { return operations_ >= kMaxOperations; }
+
   size_t in_flight() const { return calls_.size() - free_.size(); }
 
  private:
   std::vector<std::unique_ptr<Call>> calls_;  // by slot
   std::vector<Call*> free_;
+  size_t operations_ = 0;
 };
 
 }  // namespace cartwheel

@@ -42,6 +42,7 @@ class Client {
   uv_tcp_t* tcp() { return &handle_.tcp; }
   Session& session() { return pipeline_.session(); }
   size_t output_bytes() const { return pipeline_.output_bytes() + writer_.kept_bytes(); }
+  bool Starved() const { return pipeline_.Starved(); }
   // Nothing asked that is not answered and sent.
   bool Quiet() const;
   // No command begins any more; it closes when the last answer is written.

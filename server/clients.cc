@@ -1,6 +1,7 @@
 #include "server/clients.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/listener.h"
 #include "server/log.h"
@@ -73,6 +74,7 @@ void Clients::Wake(Client* client) {
 void Clients::Forget(Client* client) {
   if (server_->sessions.erase(client->session().id) > 0) --served_;
   std::erase(woken_, client);
+  std::erase(starved_, client);
   std::erase(flush_due_, client);
   const auto found = std::find_if(clients_.begin(), clients_.end(),
                                   [&](const auto& owned) { return owned.get() == client; });
@@ -81,6 +83,9 @@ void Clients::Forget(Client* client) {
 }
 
 bool Clients::ProcessWoken() {
+  if (!starved_.empty() && !server_->calls.Full()) {
+    for (Client* const client : std::exchange(starved_, {})) Wake(client);
+  }
   if (woken_.empty()) return false;
   working_.swap(woken_);
   for (Client* const client : working_) {
@@ -89,7 +94,9 @@ bool Clients::ProcessWoken() {
       client->flush_due = true;
       flush_due_.push_back(client);
     }
-    if (!client->closing()) client->Process();
+    if (client->closing()) continue;
+    client->Process();
+    if (client->Starved()) starved_.push_back(client);
   }
   working_.clear();
   return true;
@@ -134,9 +141,8 @@ void Clients::Sweep() {
   for (const auto& client : clients_) {
     if (client->closing()) continue;
     const int64_t idle = now - client->session().last_command_at_us;
-    if (timeout > 0 && idle > timeout && client->Quiet()) {
-      client->Close();
-    } else if (OverLimit(client.get())) {
+    const bool timed_out = timeout > 0 && idle > timeout && client->Quiet();
+    if (timed_out || OverLimit(client.get())) {
       client->Close();
     } else if (idle > kReleaseAfterUs && client->Quiet()) {
       client->ReleaseMemory();

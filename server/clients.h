@@ -44,6 +44,7 @@ class Clients {
   ClientEvents events_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<Client*> woken_;
+  std::vector<Client*> starved_;  // for the core's other operations to end
   std::vector<Client*> flush_due_;
   std::vector<Client*> working_;  // the list that is being gone through
   uint64_t next_id_ = 1;

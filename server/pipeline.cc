@@ -69,7 +69,7 @@ Pipeline::~Pipeline() {
 bool Pipeline::Full() const {
   // With a hard limit set, a client that does not read is closed there, as in Redis.
   const uint64_t hard_bytes = server_->options.output_limit.hard_bytes;
-  return calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
+  return server_->calls.Full() || calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
          output_.size() >= (hard_bytes > 0 ? hard_bytes : kMaxOutputBytes);
 }
 

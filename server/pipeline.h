@@ -55,6 +55,8 @@ class Pipeline {
   // No command will begin any more: QUIT or a protocol error. Once idle, the connection closes.
   bool closing() const { return closing_; }
   void Close() { closing_ = true; }
+  // Waits for other connections' operations alone: its owner wakes it when there is room again.
+  bool Starved() const { return stalled_ && !closing_ && calls_ == 0 && server_->calls.Full(); }
   // Nothing in flight, and no complete command left in the input that may begin.
   bool Idle() const { return oldest_ == nullptr && (closing_ || !stalled_); }
   // Gives the input buffer back where it is empty.

@@ -232,6 +232,32 @@ TEST_F(PipelineTest, CommandsInFlightAreBounded) {
   EXPECT_TRUE(pipeline_->Idle());
 }
 
+TEST_F(PipelineTest, OperationsOfAllConnectionsTogetherAreBounded) {
+  Pipeline other(core_.server(), [] {});
+  std::string load = "MSET";
+  for (size_t i = 0; i < CallPool::kMaxOperations; ++i) load += " k" + std::to_string(i) + " 1";
+  load += "\r\n";
+  for (size_t fed = 0; fed < load.size();) {
+    const std::span<char> room = other.Prepare();
+    const size_t bytes = std::min(room.size(), load.size() - fed);
+    std::copy_n(load.data() + fed, bytes, room.data());
+    other.Commit(bytes);
+    fed += bytes;
+  }
+  other.Process();
+  ASSERT_EQ(core_.server()->calls.operations(), CallPool::kMaxOperations);
+  Send("SET a 1\r\n");
+  pipeline_->Process();
+  EXPECT_EQ(core_.server()->calls.operations(), CallPool::kMaxOperations);
+  EXPECT_TRUE(pipeline_->Starved());
+  EXPECT_FALSE(pipeline_->WantsInput());
+  core_.AnswerAll();
+  EXPECT_FALSE(pipeline_->Starved());
+  pipeline_->Process();
+  core_.AnswerAll();
+  EXPECT_EQ(Output(), "+OK\r\n");
+}
+
 TEST_F(PipelineTest, AClientThatDoesNotReadIsNotServedOn) {
   const std::string large(1 << 20, 'x');
   const std::string echo = "*2\r\n$4\r\nECHO\r\n$1048576\r\n" + large + "\r\n";
