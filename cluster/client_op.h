@@ -94,7 +94,7 @@ struct ReadAnswer {
   std::vector<ReplicaAnswer> replicas;  // with explain only
 };
 struct PutAnswer {
-  CausalContext context;  // what was given and the new dot
+  CausalContext context;  // what was given and the new dot; empty for a plain write
 };
 struct DeleteAnswer {
   bool deleted = false;
