@@ -157,7 +157,7 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp op) {
                              std::is_same_v<Operation, CountOperation>) {
           ranges.Start(turn, op.id, operation);
         } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
-          coordinator.Start(turn, op.id, std::move(operation));
+          coordinator.Start(turn, op.id, std::forward<decltype(operation)>(operation));
         }
       },
       std::move(op.operation));

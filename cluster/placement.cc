@@ -78,6 +78,7 @@ void Join::SetQuotas() {
   for (const uint32_t owner : start_.owners) load[owner] += 1;
   uint64_t total_weight = 0;
   for (const uint32_t weight : weights_) total_weight += weight;
+  CHECK(total_weight > 0);  // no member weighs nothing: states are checked when they are decoded
   const uint64_t share = uint64_t{count_} * weights_[joiner_] / total_weight;
   start_.wanted = static_cast<uint32_t>(std::max<uint64_t>(share, 1));
   start_.surplus.assign(joiner_, 0);
