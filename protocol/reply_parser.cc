@@ -50,6 +50,7 @@ ReplyParser::Outcome ReplyParser::Next(Reply* reply) {
     const Step step = ReadItem(&item);
     if (step == Step::kNeedMore) return Outcome::kNeedMore;
     if (step == Step::kError) return Outcome::kError;
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.Move): it is a new one in each round
     if (step == Step::kDone && Close(std::move(item), reply)) return Outcome::kReply;
   }
 }

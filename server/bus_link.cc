@@ -165,7 +165,7 @@ Result<void> BusLink::HandshakeStep(std::span<const std::string_view> fields) {
   if (role_ == HelloRole::kDialler && hello->nonce != peer_nonce_) {
     return Error(ErrorCode::kInvalid, "its hello does not fit its challenge");
   }
-  const Result<void> fits =
+  Result<void> fits =
       CheckHello(*hello, theirs, our_nonce_, events_->hello().cluster_name, events_->secret);
   peer_ = std::move(*hello);
   if (role_ == HelloRole::kAcceptor) {

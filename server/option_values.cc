@@ -21,9 +21,9 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
                                                   {"b", 1},
                                                   {"k", 1000},
                                                   {"kb", 1 << 10},
-                                                  {"m", 1000 * 1000},
+                                                  {"m", 1'000'000},
                                                   {"mb", 1 << 20},
-                                                  {"g", 1000 * 1000 * 1000},
+                                                  {"g", 1'000'000'000},
                                                   {"gb", 1 << 30}}};
   uint64_t number = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -18,8 +18,8 @@ namespace {
 using namespace option;  // NOLINT: the rows below are nothing but its names
 
 constexpr int64_t kMaxReplicas = 7;
-constexpr int64_t kHourMs = 3600 * 1000;
-constexpr int64_t kYearS = 366 * 24 * 3600;
+constexpr int64_t kHourMs = 3'600'000;
+constexpr int64_t kYearS = 31'622'400;  // a leap year
 
 // Name, default, help, changed by CONFIG SET, reader, printer.
 constexpr OptionRow kTable[] = {
