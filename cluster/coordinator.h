@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cluster/client_op.h"
+#include "cluster/compared_versions.h"
 #include "cluster/messages.h"
 #include "cluster/node_context.h"
 #include "cluster/read_op.h"
@@ -36,6 +37,8 @@ class Coordinator {
 
   // Whatever was asked of the peer will not be answered.
   void OnPeerLost(const Turn& turn, NodeId peer);
+  // A peer is there again, or the ring is another one: what reads compared counts no more.
+  void ForgetCompared() { compared_.Forget(); }
 
   void Tick(const Turn& turn);
   // In mono_us; INT64_MAX when nothing is in flight.
@@ -148,6 +151,7 @@ class Coordinator {
   std::vector<std::unique_ptr<Operation>> operations_;
   std::vector<uint32_t> free_;
   size_t in_flight_ = 0;
+  ComparedVersions compared_;
   // Each class of deadline is a constant delay, so that a queue keeps it in order.
   std::deque<Deadline> hedges_;
   std::deque<Deadline> timeouts_;

@@ -161,7 +161,8 @@ void Coordinator::AnswerRead(const Turn& turn, Operation* op) {
 }
 
 // Read repair (Dynamo, section 5): whoever answered with less gets the merge; the replicas that
-// were not asked are told what it is, and exchange copies if theirs differs.
+// were not asked are told what it is, if they were not just now, and exchange copies if theirs
+// differs.
 void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
   const uint64_t hash = op->read.merged_hash();
   std::string object;
@@ -188,6 +189,7 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
 
 void Coordinator::CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t hash, NodeId holder,
                                  const Operation* op) {
+  if (hash != 0 && compared_.Noted(hash, turn.now.mono_us)) return;
   for (const NodeId node : context_->ring->Replicas(key.position.slot)) {
     if (node == holder || node == context_->self() || !context_->liveness.IsAlive(node)) continue;
     const bool was_asked =

@@ -205,6 +205,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
 }
 
 void Node::Parts::Dispatch(const Turn& turn, const LinkUp& link) {
+  coordinator.ForgetCompared();
   if (membership.ready()) {
     turn.Request(link.peer, Encode(Ping{.request = 0, .epoch = context.epoch()}));
   }
@@ -232,6 +233,7 @@ void Node::Parts::Probe(const Turn& turn) {
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
+    if (alive) coordinator.ForgetCompared();
     turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
                                  "node " + FormatNodeId(node) +
                                      (alive ? " is alive" : " does not answer: taken for down")});
@@ -246,6 +248,7 @@ void Node::Parts::AdoptState(const Turn& turn) {
   adopted_epoch = state.epoch;
   context.state = &state;
   context.ring.emplace(state);
+  coordinator.ForgetCompared();
   context.liveness.SetMembers(state.members, turn.now.mono_us);
   for (const auto& [db, flushed_before] : state.flushed_before) {
     uint64_t& known = adopted_flushes[db];
