@@ -1,7 +1,6 @@
 #include "cluster/coordinator.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace cartwheel {
@@ -11,7 +10,7 @@ void Coordinator::Operation::Clear() {
   explain = false;
   r = 0;
   w = 0;
-  step = 0;
+  hedge_us = timeout_us = final_us = kNever;
   client = 0;
   peer = 0;
   after = 0;
@@ -31,6 +30,7 @@ Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key k
     CHECK(operations_.size() < (size_t{1} << kIndexBits));
     free_.push_back(static_cast<uint32_t>(operations_.size()));
     operations_.push_back(std::make_unique<Operation>());
+    due_us_.push_back(kNever);
     // From a random generation on: an answer that was meant for this node before its last start
     // must not fit a request of now.
     const uint64_t generation = context_->random.Below(uint64_t{1} << 32);
@@ -39,19 +39,19 @@ Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key k
   const uint32_t index = free_.back();
   free_.pop_back();
   Operation* op = operations_[index].get();
-  const uint64_t id = op->id + (uint64_t{1} << kIndexBits);
-  op->id = id;
+  op->id += uint64_t{1} << kIndexBits;
   op->what = what;
   op->started_us = turn.now.mono_us;
   op->position = context_->Locate(key.db, key.bytes).position;
   op->key = std::move(key);
-  finals_.push_back({turn.now.mono_us + 2 * context_->options.replica_timeout_ms * 1000, id, 0});
+  op->final_us = turn.now.mono_us + 2 * context_->options.replica_timeout_ms * 1000;
+  Schedule(*op);
   context_->counters.operations_in_flight = ++in_flight_;
   return op;
 }
 
 Coordinator::Operation* Coordinator::Find(uint64_t id) {
-  const uint64_t index = id & ((uint64_t{1} << kIndexBits) - 1);
+  const size_t index = IndexOf(id);
   if (index >= operations_.size()) return nullptr;
   Operation* op = operations_[index].get();
   return op->id == id && op->phase != Phase::kFree ? op : nullptr;
@@ -60,17 +60,24 @@ Coordinator::Operation* Coordinator::Find(uint64_t id) {
 void Coordinator::Free(Operation* op) {
   op->phase = Phase::kFree;
   op->Clear();
-  free_.push_back(static_cast<uint32_t>(op->id & ((uint64_t{1} << kIndexBits) - 1)));
+  due_us_[IndexOf(op->id)] = kNever;
+  free_.push_back(static_cast<uint32_t>(IndexOf(op->id)));
   context_->counters.operations_in_flight = --in_flight_;
 }
 
 void Coordinator::EnterStep(const Turn& turn, Operation* op, Phase phase) {
   op->phase = phase;
-  ++op->step;
   op->asked.clear();
   op->failed.clear();
-  timeouts_.push_back(
-      {turn.now.mono_us + context_->options.replica_timeout_ms * 1000, op->id, op->step});
+  op->hedge_us = kNever;
+  op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+  Schedule(*op);
+}
+
+void Coordinator::Schedule(const Operation& op) {
+  const int64_t due_us = std::min({op.hedge_us, op.timeout_us, op.final_us});
+  due_us_[IndexOf(op.id)] = due_us;
+  next_due_us_ = std::min(next_due_us_, due_us);
 }
 
 NodeId Coordinator::NextCandidate(const Operation& op, bool self_first) const {
@@ -188,34 +195,32 @@ void Coordinator::OnFinal(const Turn& turn, Operation* op) {
   }
 }
 
-void Coordinator::Tick(const Turn& turn) {
-  const auto take = [&](std::deque<Deadline>* queue) -> Operation* {
-    while (!queue->empty() && queue->front().at_us <= turn.now.mono_us) {
-      const Deadline due = queue->front();
-      queue->pop_front();
-      Operation* op = Find(due.id);
-      if (op != nullptr && (due.step == 0 || due.step == op->step)) return op;
-    }
-    return nullptr;
-  };
-  while (Operation* op = take(&hedges_)) {
-    if (AskNextReplica(turn, op)) {
-      ++context_->counters.hedges;
-      hedges_.push_back(
-          {turn.now.mono_us + context_->options.hedge_delay_ms * 1000, op->id, op->step});
-    }
-    CheckRead(turn, op);
+// One of its deadlines has passed.
+void Coordinator::OnDue(const Turn& turn, Operation* op) {
+  const int64_t now_us = turn.now.mono_us;
+  if (op->final_us <= now_us) return OnFinal(turn, op);
+  if (op->timeout_us <= now_us) {
+    op->timeout_us = kNever;
+    Schedule(*op);
+    return OnTimeout(turn, op);
   }
-  while (Operation* op = take(&timeouts_)) OnTimeout(turn, op);
-  while (Operation* op = take(&finals_)) OnFinal(turn, op);
+  op->hedge_us = kNever;
+  if (AskNextReplica(turn, op)) {
+    ++context_->counters.hedges;
+    op->hedge_us = now_us + context_->options.hedge_delay_ms * 1000;
+  }
+  Schedule(*op);
+  CheckRead(turn, op);
 }
 
-int64_t Coordinator::NextDeadline() const {
-  int64_t next = std::numeric_limits<int64_t>::max();
-  for (const auto* queue : {&hedges_, &timeouts_, &finals_}) {
-    if (!queue->empty()) next = std::min(next, queue->front().at_us);
+void Coordinator::Tick(const Turn& turn) {
+  const int64_t now_us = turn.now.mono_us;
+  if (now_us < next_due_us_) return;
+  next_due_us_ = kNever;
+  for (size_t i = 0; i < due_us_.size(); ++i) {
+    if (due_us_[i] <= now_us) OnDue(turn, operations_[i].get());
+    next_due_us_ = std::min(next_due_us_, due_us_[i]);
   }
-  return next;
 }
 
 }  // namespace cartwheel

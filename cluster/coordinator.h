@@ -41,8 +41,8 @@ class Coordinator {
   void ForgetCompared() { compared_.Forget(); }
 
   void Tick(const Turn& turn);
-  // In mono_us; INT64_MAX when nothing is in flight.
-  int64_t NextDeadline() const;
+  // When the next Tick is due, in mono_us; INT64_MAX when nothing is in flight.
+  int64_t NextDeadline() const { return next_due_us_; }
   size_t in_flight() const { return in_flight_; }
 
  private:
@@ -60,6 +60,7 @@ class Coordinator {
     NodeId node;
     uint64_t have;  // the version hash we told it, with a read
   };
+  static constexpr int64_t kNever = INT64_MAX;
   // One operation in flight.
   struct Operation {
     uint64_t id = 0;  // generation << kIndexBits | index: also the request id on the bus
@@ -69,10 +70,14 @@ class Coordinator {
     bool explain = false;
     uint8_t r = 0;
     uint8_t w = 0;
-    uint32_t step = 0;    // deadlines of earlier steps no longer count
     uint64_t client = 0;  // or, for an update that `peer` sent us, its request
     NodeId peer = 0;
     int64_t started_us = 0;
+    // Until when, in mono_us: the next replica is asked; whom this step waits for is given up; the
+    // operation is.
+    int64_t hedge_us = kNever;
+    int64_t timeout_us = kNever;
+    int64_t final_us = kNever;
     uint64_t after = 0;  // the storage sequence of what we saw or wrote here
     Key key;
     Position position;
@@ -89,20 +94,17 @@ class Coordinator {
     // When it is done: lets go of what it held, in place.
     void Clear();
   };
-  struct Deadline {
-    int64_t at_us;
-    uint64_t id;
-    uint32_t step;
-  };
-
   static constexpr int kIndexBits = 24;
   static constexpr size_t kRecentUpdates = 4096;
 
   // Operations in flight (coordinator.cc).
   Operation* Allocate(const Turn& turn, What what, Key key);
+  static size_t IndexOf(uint64_t id) { return id & ((uint64_t{1} << kIndexBits) - 1); }
   Operation* Find(uint64_t id);
   void Free(Operation* op);
   void EnterStep(const Turn& turn, Operation* op, Phase phase);
+  // Its deadlines have changed.
+  void Schedule(const Operation& op);
   KeyRef Ref(const Operation& op) const { return {op.position, op.key.db, op.key.bytes}; }
   View ViewOf(const Turn& turn, const Operation& op) const {
     return context_->ViewOf(op.key.db, turn.now);
@@ -111,6 +113,7 @@ class Coordinator {
   // preference order, then the others; 0 when all were asked.
   NodeId NextCandidate(const Operation& op, bool self_first) const;
   static void MarkFailed(Operation* op, NodeId node);
+  void OnDue(const Turn& turn, Operation* op);
   void OnTimeout(const Turn& turn, Operation* op);
   void OnFinal(const Turn& turn, Operation* op);
   void Reply(const Turn& turn, Operation* op, uint64_t after, decltype(Answer::result) result);
@@ -152,10 +155,10 @@ class Coordinator {
   std::vector<uint32_t> free_;
   size_t in_flight_ = 0;
   ComparedVersions compared_;
-  // Each class of deadline is a constant delay, so that a queue keeps it in order.
-  std::deque<Deadline> hedges_;
-  std::deque<Deadline> timeouts_;
-  std::deque<Deadline> finals_;
+  // The earliest deadline of each operation, by index. They change far more often than they pass:
+  // nothing is kept in order, and all are looked at when the earliest may have passed.
+  std::vector<int64_t> due_us_;
+  int64_t next_due_us_ = kNever;  // none is earlier
   // Updates of a key run one after the other: the first of the queue is at work.
   std::map<Position, std::deque<uint64_t>> update_queues_;
   // The last requests for updates that peers sent: who, and which.

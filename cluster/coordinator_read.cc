@@ -35,7 +35,8 @@ bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOper
 void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   EnterStep(turn, op, Phase::kReading);
   op->read.Begin(op->position, op->r);
-  hedges_.push_back({turn.now.mono_us + context_->options.hedge_delay_ms * 1000, op->id, op->step});
+  op->hedge_us = turn.now.mono_us + context_->options.hedge_delay_ms * 1000;
+  Schedule(*op);
   const size_t want = op->explain ? context_->ring->n() : op->r;
   while (op->asked.size() - op->failed.size() < want && AskNextReplica(turn, op)) {
   }

@@ -85,9 +85,8 @@ void Coordinator::BeginMinting(const Turn& turn, Operation* op) {
 void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   if (!op->asked.empty()) {
     ++context_->counters.mint_retries;
-    ++op->step;
-    timeouts_.push_back(
-        {turn.now.mono_us + context_->options.replica_timeout_ms * 1000, op->id, op->step});
+    op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+    Schedule(*op);
   }
   const NodeId node = NextCandidate(*op, !op->version.plain);
   // Whoever was asked may still answer before the operation's end.
