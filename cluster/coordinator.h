@@ -24,10 +24,10 @@ class Coordinator {
  public:
   explicit Coordinator(NodeContext* context) : context_(context) {}
 
-  void Start(const Turn& turn, uint64_t client, ReadOperation operation);
-  void Start(const Turn& turn, uint64_t client, PutOperation operation);
-  void Start(const Turn& turn, uint64_t client, DeleteOperation operation);
-  void Start(const Turn& turn, uint64_t client, UpdateOperation operation);
+  void Start(const Turn& turn, uint64_t client, ReadOperation&& operation);
+  void Start(const Turn& turn, uint64_t client, PutOperation&& operation);
+  void Start(const Turn& turn, uint64_t client, DeleteOperation&& operation);
+  void Start(const Turn& turn, uint64_t client, UpdateOperation&& operation);
 
   void OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request);
   void OnReadResponse(const Turn& turn, NodeId from, const ReadResponse& response);

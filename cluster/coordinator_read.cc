@@ -6,7 +6,7 @@
 
 namespace cartwheel {
 
-void Coordinator::Start(const Turn& turn, uint64_t client, ReadOperation operation) {
+void Coordinator::Start(const Turn& turn, uint64_t client, ReadOperation&& operation) {
   ++context_->counters.reads;
   if (TryReadAlone(turn, client, operation)) return;
   Operation* op = Allocate(turn, What::kRead, std::move(operation.key));
@@ -53,11 +53,11 @@ bool Coordinator::AskNextReplica(const Turn& turn, Operation* op) {
     ReadLocally(turn, op);
     return true;
   }
-  turn.Request(node, Encode(ReadRequest{.request = op->id,
-                                        .epoch = context_->epoch(),
-                                        .have = have,
-                                        .db = op->key.db,
-                                        .key = op->key.bytes}));
+  turn.Request(node, ReadRequest{.request = op->id,
+                                 .epoch = context_->epoch(),
+                                 .have = have,
+                                 .db = op->key.db,
+                                 .key = op->key.bytes});
   return true;
 }
 
@@ -178,12 +178,12 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
       continue;
     }
     if (object.empty()) EncodeObject(op->read.merged(), &object);
-    turn.Request(replied.node, Encode(MergeRequest{.request = 0,
-                                                   .epoch = context_->epoch(),
-                                                   .exchange = false,
-                                                   .db = op->key.db,
-                                                   .key = op->key.bytes,
-                                                   .object = object}));
+    turn.Request(replied.node, MergeRequest{.request = 0,
+                                            .epoch = context_->epoch(),
+                                            .exchange = false,
+                                            .db = op->key.db,
+                                            .key = op->key.bytes,
+                                            .object = object});
   }
   CompareUnasked(turn, Ref(*op), hash, holder, op);
 }
@@ -197,11 +197,11 @@ void Coordinator::CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t h
         op != nullptr && std::any_of(op->asked.begin(), op->asked.end(),
                                      [&](const Asked& asked) { return asked.node == node; });
     if (was_asked) continue;
-    turn.Request(node, Encode(CompareRequest{.epoch = context_->epoch(),
-                                             .have = hash,
-                                             .holder = holder,
-                                             .db = key.db,
-                                             .key = key.bytes}));
+    turn.Request(node, CompareRequest{.epoch = context_->epoch(),
+                                      .have = hash,
+                                      .holder = holder,
+                                      .db = key.db,
+                                      .key = key.bytes});
   }
 }
 

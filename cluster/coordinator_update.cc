@@ -6,7 +6,7 @@
 
 namespace cartwheel {
 
-void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation operation) {
+void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& operation) {
   ++context_->counters.updates;
   Operation* op = Allocate(turn, What::kUpdate, std::move(operation.key));
   op->client = client;
@@ -20,14 +20,14 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation opera
   }
   EnterStep(turn, op, Phase::kForwarded);
   op->asked.push_back({first, 0});
-  turn.Request(first, Encode(UpdateRequest{.request = op->id,
-                                           .epoch = context_->epoch(),
-                                           .operation = 0,
-                                           .r = op->r,
-                                           .w = op->w,
-                                           .db = op->key.db,
-                                           .update = std::move(op->update),
-                                           .key = op->key.bytes}));
+  turn.Request(first, UpdateRequest{.request = op->id,
+                                    .epoch = context_->epoch(),
+                                    .operation = 0,
+                                    .r = op->r,
+                                    .w = op->w,
+                                    .db = op->key.db,
+                                    .update = std::move(op->update),
+                                    .key = op->key.bytes});
 }
 
 void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request) {
@@ -36,7 +36,7 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     UpdateResponse refusal;
     refusal.request = request.request;
     refusal.result.text = "the node that was asked does not hold this key";
-    turn.Respond(from, 0, Encode(refusal));
+    turn.Respond(from, refusal);
     return;
   }
   if (!RememberUpdate(from, request.request)) return;
@@ -151,7 +151,7 @@ void Coordinator::RespondToPeer(const Turn& turn, const Operation& op, uint64_t 
     if (status->code == ErrorCode::kTooMany) response.status = UpdateStatus::kTooMany;
     response.result.text = status->message;
   }
-  turn.Respond(op.peer, after, Encode(std::move(response)));
+  turn.Respond(op.peer, response, after);
 }
 
 void Coordinator::OnUpdateResponse(const Turn& turn, NodeId from, const UpdateResponse& response) {

@@ -15,7 +15,7 @@ uint64_t NewOperationId(Random* random) {
 
 }  // namespace
 
-void Coordinator::Start(const Turn& turn, uint64_t client, PutOperation operation) {
+void Coordinator::Start(const Turn& turn, uint64_t client, PutOperation&& operation) {
   ++context_->counters.writes;
   if (TryPutAlone(turn, client, &operation)) return;
   Operation* op = Allocate(turn, What::kPut, std::move(operation.key));
@@ -51,7 +51,7 @@ bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* o
   return true;
 }
 
-void Coordinator::Start(const Turn& turn, uint64_t client, DeleteOperation operation) {
+void Coordinator::Start(const Turn& turn, uint64_t client, DeleteOperation&& operation) {
   ++context_->counters.writes;
   Operation* op = Allocate(turn, What::kDelete, std::move(operation.key));
   op->client = client;
@@ -95,16 +95,16 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   if (node != context_->self()) {
     std::string given;
     EncodeContext(op->version.context, &given);
-    turn.Request(node, Encode(MintRequest{.request = op->id,
-                                          .epoch = context_->epoch(),
-                                          .operation = op->version.operation,
-                                          .plain = op->version.plain,
-                                          .kind = op->version.kind,
-                                          .expires_at_ms = op->version.expires_at_ms,
-                                          .db = op->key.db,
-                                          .key = op->key.bytes,
-                                          .context = given,
-                                          .bytes = op->version.bytes}));
+    turn.Request(node, MintRequest{.request = op->id,
+                                   .epoch = context_->epoch(),
+                                   .operation = op->version.operation,
+                                   .plain = op->version.plain,
+                                   .kind = op->version.kind,
+                                   .expires_at_ms = op->version.expires_at_ms,
+                                   .db = op->key.db,
+                                   .key = op->key.bytes,
+                                   .context = given,
+                                   .bytes = op->version.bytes});
     return;
   }
   if (op->version.kind == Kind::kValue && context_->replica.engine()->Full()) {
@@ -170,12 +170,12 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted minted, NodeI
     // Those that seem down are asked only when the others are too few.
     if (live >= op->w && !context_->liveness.IsAlive(node)) continue;
     op->asked.push_back({node, 0});
-    turn.Request(node, Encode(MergeRequest{.request = op->id,
-                                           .epoch = context_->epoch(),
-                                           .exchange = false,
-                                           .db = op->key.db,
-                                           .key = op->key.bytes,
-                                           .object = object}));
+    turn.Request(node, MergeRequest{.request = op->id,
+                                    .epoch = context_->epoch(),
+                                    .exchange = false,
+                                    .db = op->key.db,
+                                    .key = op->key.bytes,
+                                    .object = object});
   }
   CheckWrite(turn, op);
 }

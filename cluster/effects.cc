@@ -1,10 +1,27 @@
 #include "cluster/effects.h"
 
 namespace cartwheel {
+namespace {
+
+// Between turns no more room than this is kept.
+constexpr size_t kKeptFrameBytes = 1 << 20;
+
+}  // namespace
+
+void Effects::AddSend(NodeId to, bool response, uint64_t after, std::string_view frame) {
+  sends.push_back({to, after, response, frames.size(), frame.size()});
+  frames.append(frame);
+}
+
+void Effects::ClearSends() {
+  sends.clear();
+  frames.clear();
+  if (frames.capacity() > kKeptFrameBytes) frames.shrink_to_fit();
+}
 
 void Effects::Clear() {
   control.reset();
-  sends.clear();
+  ClearSends();
   sends_to_address.clear();
   answers.clear();
   log.clear();

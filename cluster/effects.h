@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/client_op.h"
@@ -19,7 +20,8 @@ struct Send {
   NodeId to = 0;
   uint64_t after = 0;
   bool response = false;  // goes back on the connection its request came from; else on our own link
-  std::string frame;      // an encoded message (cluster/messages.h)
+  size_t begin = 0;       // its frame, an encoded message, in Effects::frames
+  size_t bytes = 0;
 };
 
 // To a node whose id is not known yet: a seed, the argument of DYN.JOIN. Its answers arrive as
@@ -39,12 +41,18 @@ struct LogLine {
 struct Effects {
   std::optional<std::string> control;  // the node's whole control image, replacing the last one
   std::vector<Send> sends;
+  std::string frames;  // of all sends, one behind the other
   std::vector<SendToAddress> sends_to_address;
   std::vector<Answer> answers;
   std::vector<LogLine> log;
   bool ring_changed = false;        // Node::state() is another one now
   std::optional<std::string> stop;  // this node must exit 1, and why (it was removed)
 
+  std::string_view FrameOf(const Send& send) const {
+    return std::string_view(frames).substr(send.begin, send.bytes);
+  }
+  void AddSend(NodeId to, bool response, uint64_t after, std::string_view frame);
+  void ClearSends();
   void Clear();
 };
 

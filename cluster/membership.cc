@@ -178,21 +178,20 @@ void Membership::Gossip(Step step) {
   size_t index = random_->Below(state_.members.size() - 1);
   if (state_.members[index].id >= self()) ++index;
   const Digest digest{state_.ring_id, state_.epoch, HashState(state_), false};
-  step.effects->sends.push_back(
-      {state_.members[index].id, 0, false, EncodeControl(ControlMessage(digest))});
+  Say(step, state_.members[index].id, false, digest);
 }
 
 void Membership::PushState(Step step, NodeId to, bool response, bool acknowledge) {
   std::string state;
   EncodeState(state_, &state);
   const StatePush push{response, acknowledge, has_data_, state};
-  step.effects->sends.push_back({to, 0, response, EncodeControl(ControlMessage(push))});
+  Say(step, to, response, push);
 }
 
 void Membership::AskState(Step step, NodeId to, bool response) {
   if (!Allow(&next_ask_us_, to, step.now.mono_us)) return;
   const StateAsk ask{response};
-  step.effects->sends.push_back({to, 0, response, EncodeControl(ControlMessage(ask))});
+  Say(step, to, response, ask);
 }
 
 // Somebody of another ring takes us for a member: if we have none that binds us, it may be right.
@@ -228,7 +227,7 @@ void Membership::On(Step step, NodeId from, const StatePush& push) {
   Learn(step, *std::move(state), push.has_data);
   if (!push.acknowledge || !ready()) return;
   const Digest digest{state_.ring_id, state_.epoch, HashState(state_), !push.response};
-  step.effects->sends.push_back({from, 0, digest.response, EncodeControl(ControlMessage(digest))});
+  Say(step, from, digest.response, digest);
 }
 
 void Membership::On(Step step, NodeId from, const StateAsk& ask) {
@@ -304,8 +303,8 @@ void Membership::Adopt(Step step, ClusterState state) {
 
 // --- saying ---
 
-void Membership::Reply(Step step, NodeId to, const ControlMessage& message) const {
-  step.effects->sends.push_back({to, 0, true, EncodeControl(message)});
+void Membership::Say(Step step, NodeId to, bool response, const ControlMessage& message) const {
+  step.effects->AddSend(to, response, 0, EncodeControl(message));
 }
 
 void Membership::Log(Step step, LogLevel level, std::string text) const {

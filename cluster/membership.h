@@ -168,7 +168,8 @@ class Membership {
 
   bool IsAlone() const { return state_.members.size() == 1; }
   NodeId self() const { return options_.id; }
-  void Reply(Step step, NodeId to, const ControlMessage& message) const;
+  // A response goes back on the connection its request came from.
+  void Say(Step step, NodeId to, bool response, const ControlMessage& message) const;
   void Log(Step step, LogLevel level, std::string text) const;
   // A warning, at most one of its kind in `interval_ms`.
   void LogRarely(Step step, int64_t* next_us, int64_t interval_ms, std::string text) const;

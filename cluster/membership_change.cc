@@ -72,7 +72,9 @@ void Membership::On(Step step, NodeId from, const Accepted& message) {
 }
 
 void Membership::CarryOut(Step step, Register::Output output) {
-  for (Send& send : output.sends) step.effects->sends.push_back(std::move(send));
+  for (const Register::Send& send : output.sends) {
+    step.effects->AddSend(send.to, send.response, 0, send.frame);
+  }
   if (output.decision) Decided(step, *output.decision);
 }
 
@@ -121,7 +123,7 @@ void Membership::Propose(Step step) {
       wishes_.pop_front();
       const std::string& text = possible.error().message;
       if (wish.kind == Wish::Kind::kJoin) {
-        Reply(step, wish.member.id, JoinAnswer{JoinStatus::kRefused, has_data_, text, {}});
+        Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kRefused, has_data_, text, {}});
       } else {
         Log(step, LogLevel::kWarning, "the ring does not take this node's new address: " + text);
       }
@@ -151,7 +153,7 @@ void Membership::Settle(Step step) {
     if (wish.kind == Wish::Kind::kUpdate) return known != nullptr && *known == wish.member;
     if (wish.kind != Wish::Kind::kJoin || known == nullptr) return false;
     if (state.empty()) EncodeState(state_, &state);
-    Reply(step, wish.member.id, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
+    Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
     return true;
   });
 }
@@ -229,17 +231,17 @@ void Membership::WishToUpdateSelf(Step step) {
 void Membership::On(Step step, NodeId from, const JoinRequest& request) {
   if (from == self() || request.member.id != from) return;
   if (!ready() || request.ring != state_.ring_id) {
-    Reply(step, from, JoinAnswer{JoinStatus::kOtherRing, has_data_, {}, {}});
+    Say(step, from, true, JoinAnswer{JoinStatus::kOtherRing, has_data_, {}, {}});
     return;
   }
   if (state_.Find(from) != nullptr) {
     std::string state;
     EncodeState(state_, &state);
-    Reply(step, from, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
+    Say(step, from, true, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
     return;
   }
   if (Result<void> may = MayJoin(state_, request.member); !may) {
-    Reply(step, from, JoinAnswer{JoinStatus::kRefused, has_data_, may.error().message, {}});
+    Say(step, from, true, JoinAnswer{JoinStatus::kRefused, has_data_, may.error().message, {}});
     return;
   }
   const int64_t deadline_us = step.in_ms(kForgetJoinerMs);

@@ -171,7 +171,7 @@ void Membership::On(Step step, NodeId from, const SeedProbe& probe) {
   } else {
     answer.candidate = IsFirstSeed();
   }
-  Reply(step, from, answer);
+  Say(step, from, true, answer);
   // The asker may be of the ring that this one should give itself up for: look.
   if (probe.ring != 0 && probe.ring != state_.ring_id && ready() && !probe.joining &&
       ShouldYieldTo(probe.ring, probe.members, probe.has_data)) {

@@ -46,110 +46,15 @@ void AppendField(std::string_view field, std::string* out) {
   out->append("\r\n", 2);
 }
 
-std::string Frame(const Head& head, std::initializer_list<std::string_view> fields) {
-  size_t bytes = 32 + head.view().size();
-  for (const std::string_view field : fields) bytes += field.size() + 16;
-  std::string out;
-  out.reserve(bytes);
-  AppendHeader('*', 1 + fields.size(), &out);
-  AppendField(head.view(), &out);
-  for (const std::string_view field : fields) AppendField(field, &out);
-  return out;
+void AppendFrame(const Head& head, std::initializer_list<std::string_view> fields,
+                 std::string* out) {
+  AppendHeader('*', 1 + fields.size(), out);
+  AppendField(head.view(), out);
+  for (const std::string_view field : fields) AppendField(field, out);
 }
 
 // Signed numbers (expiry times, increments) travel as two's complement.
 uint64_t Unsigned(int64_t value) { return static_cast<uint64_t>(value); }
-
-std::string EncodeOne(const ReadRequest& m) {
-  return Frame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.have).Number(m.db),
-               {m.key});
-}
-std::string EncodeOne(const ReadResponse& m) {
-  const auto status = static_cast<uint64_t>(m.status);
-  const Head head = Head(m.kType).Number(m.request).Number(status);
-  return m.status == ReadStatus::kObject ? Frame(head, {m.object}) : Frame(head, {});
-}
-std::string EncodeOne(const CompareRequest& m) {
-  return Frame(Head(m.kType).Number(m.epoch).Number(m.have).Number(m.holder).Number(m.db), {m.key});
-}
-std::string EncodeOne(const MintRequest& m) {
-  return Frame(Head(m.kType)
-                   .Number(m.request)
-                   .Number(m.epoch)
-                   .Number(m.operation)
-                   .Number(m.plain ? 1 : 0)
-                   .Number(static_cast<uint64_t>(m.kind))
-                   .Number(Unsigned(m.expires_at_ms))
-                   .Number(m.db),
-               {m.key, m.context, m.bytes});
-}
-std::string EncodeOne(const MintResponse& m) {
-  return Frame(Head(m.kType).Number(m.request).Number(static_cast<uint64_t>(m.status)),
-               {m.object, m.error});
-}
-std::string EncodeOne(const MergeRequest& m) {
-  return Frame(
-      Head(m.kType).Number(m.request).Number(m.epoch).Number(m.exchange ? 1 : 0).Number(m.db),
-      {m.key, m.object});
-}
-std::string EncodeOne(const MergeResponse& m) {
-  return Frame(Head(m.kType).Number(m.request).Number(m.stored ? 1 : 0), {});
-}
-std::string EncodeOne(const UpdateRequest& m) {
-  return Frame(Head(m.kType)
-                   .Number(m.request)
-                   .Number(m.epoch)
-                   .Number(m.operation)
-                   .Number(m.r)
-                   .Number(m.w)
-                   .Number(m.db)
-                   .Number(static_cast<uint64_t>(m.update.kind))
-                   .Number(m.update.flags)
-                   .Number(Unsigned(m.update.number))
-                   .Number(Unsigned(m.update.expires_at_ms)),
-               {m.key, m.update.bytes});
-}
-std::string EncodeOne(const UpdateResponse& m) {
-  return Frame(Head(m.kType)
-                   .Number(m.request)
-                   .Number(static_cast<uint64_t>(m.status))
-                   .Number(static_cast<uint64_t>(m.which))
-                   .Number(m.needed)
-                   .Number(m.answered)
-                   .Number(static_cast<uint64_t>(m.result.type))
-                   .Number(Unsigned(m.result.integer)),
-               {m.result.text});
-}
-std::string EncodeOne(const ScanRequest& m) {
-  return Frame(Head(m.kType)
-                   .Number(m.request)
-                   .Number(m.epoch)
-                   .Number(m.db)
-                   .Number(m.cursor)
-                   .Number(m.last_slot)
-                   .Number(m.count),
-               {});
-}
-std::string EncodeOne(const ScanResponse& m) {
-  std::string entries;
-  for (const ScanResponse::Entry& entry : m.entries) {
-    PutBytes(&entries, entry.key);
-    PutBytes(&entries, entry.object);
-  }
-  return Frame(Head(m.kType).Number(m.request).Number(m.failed ? 1 : 0).Number(m.next), {entries});
-}
-std::string EncodeOne(const CountRequest& m) {
-  return Frame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.db), {m.partitions});
-}
-std::string EncodeOne(const CountResponse& m) {
-  return Frame(Head(m.kType).Number(m.request).Number(m.keys), {});
-}
-std::string EncodeOne(const Ping& m) {
-  return Frame(Head(m.kType).Number(m.request).Number(m.epoch), {});
-}
-std::string EncodeOne(const Pong& m) { return Frame(Head(m.kType).Number(m.request), {}); }
-
-using Fields = std::span<const std::string_view>;
 
 // Reads a frame's parts in order; ok() tells at the end whether all were there and in range.
 class Parts {
@@ -182,26 +87,137 @@ class Parts {
 
 constexpr uint64_t kMaxDb = UINT32_MAX;
 
-void Read(Parts& in, ReadRequest* m) {
+}  // namespace
+
+void Encode(const ReadRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.have).Number(m.db), {m.key},
+              out);
+}
+void Encode(const ReadResponse& m, std::string* out) {
+  const auto status = static_cast<uint64_t>(m.status);
+  const Head head = Head(m.kType).Number(m.request).Number(status);
+  if (m.status == ReadStatus::kObject) {
+    AppendFrame(head, {m.object}, out);
+  } else {
+    AppendFrame(head, {}, out);
+  }
+}
+void Encode(const CompareRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.epoch).Number(m.have).Number(m.holder).Number(m.db), {m.key},
+              out);
+}
+void Encode(const MintRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(m.operation)
+                  .Number(m.plain ? 1 : 0)
+                  .Number(static_cast<uint64_t>(m.kind))
+                  .Number(Unsigned(m.expires_at_ms))
+                  .Number(m.db),
+              {m.key, m.context, m.bytes}, out);
+}
+void Encode(const MintResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(static_cast<uint64_t>(m.status)),
+              {m.object, m.error}, out);
+}
+void Encode(const MergeRequest& m, std::string* out) {
+  AppendFrame(
+      Head(m.kType).Number(m.request).Number(m.epoch).Number(m.exchange ? 1 : 0).Number(m.db),
+      {m.key, m.object}, out);
+}
+void Encode(const MergeResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.stored ? 1 : 0), {}, out);
+}
+void Encode(const UpdateRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(m.operation)
+                  .Number(m.r)
+                  .Number(m.w)
+                  .Number(m.db)
+                  .Number(static_cast<uint64_t>(m.update.kind))
+                  .Number(m.update.flags)
+                  .Number(Unsigned(m.update.number))
+                  .Number(Unsigned(m.update.expires_at_ms)),
+              {m.key, m.update.bytes}, out);
+}
+void Encode(const UpdateResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(static_cast<uint64_t>(m.status))
+                  .Number(static_cast<uint64_t>(m.which))
+                  .Number(m.needed)
+                  .Number(m.answered)
+                  .Number(static_cast<uint64_t>(m.result.type))
+                  .Number(Unsigned(m.result.integer)),
+              {m.result.text}, out);
+}
+void Encode(const ScanRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(m.db)
+                  .Number(m.cursor)
+                  .Number(m.last_slot)
+                  .Number(m.count),
+              {}, out);
+}
+void Encode(const ScanResponse& m, std::string* out) {
+  std::string entries;
+  for (const ScanResponse::Entry& entry : m.entries) {
+    PutBytes(&entries, entry.key);
+    PutBytes(&entries, entry.object);
+  }
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.failed ? 1 : 0).Number(m.next), {entries},
+              out);
+}
+void Encode(const CountRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.db), {m.partitions}, out);
+}
+void Encode(const CountResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.keys), {}, out);
+}
+void Encode(const Ping& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {}, out);
+}
+void Encode(const Pong& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request), {}, out);
+}
+
+uint8_t FrameType(Fields fields) {
+  if (fields.empty() || fields[0].empty()) return 0;
+  return static_cast<uint8_t>(fields[0][0]);
+}
+
+bool Decode(Fields fields, ReadRequest* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
   m->have = in.Number();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->key = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, ReadResponse* m) {
+bool Decode(Fields fields, ReadResponse* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->status = in.Small<ReadStatus>(static_cast<uint64_t>(ReadStatus::kFailed));
   if (m->status == ReadStatus::kObject) m->object = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, CompareRequest* m) {
+bool Decode(Fields fields, CompareRequest* m) {
+  Parts in(fields);
   m->epoch = in.Number();
   m->have = in.Number();
   m->holder = in.Number();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->key = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, MintRequest* m) {
+bool Decode(Fields fields, MintRequest* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
   m->operation = in.Number();
@@ -212,26 +228,34 @@ void Read(Parts& in, MintRequest* m) {
   m->key = in.Field();
   m->context = in.Field();
   m->bytes = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, MintResponse* m) {
+bool Decode(Fields fields, MintResponse* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kFailed));
   m->object = in.Field();
   m->error = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, MergeRequest* m) {
+bool Decode(Fields fields, MergeRequest* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
   m->exchange = in.Flag();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->key = in.Field();
   m->object = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, MergeResponse* m) {
+bool Decode(Fields fields, MergeResponse* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->stored = in.Flag();
+  return in.ok();
 }
-void Read(Parts& in, UpdateRequest* m) {
+bool Decode(Fields fields, UpdateRequest* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
   m->operation = in.Number();
@@ -244,8 +268,10 @@ void Read(Parts& in, UpdateRequest* m) {
   m->update.expires_at_ms = in.Signed();
   m->key = in.Field();
   m->update.bytes = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, UpdateResponse* m) {
+bool Decode(Fields fields, UpdateResponse* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->status = in.Small<UpdateStatus>(static_cast<uint64_t>(UpdateStatus::kTooMany));
   m->which = in.Small<char>(127);
@@ -254,16 +280,20 @@ void Read(Parts& in, UpdateResponse* m) {
   m->result.type = in.Small<UpdateResult::Type>(static_cast<uint64_t>(UpdateResult::Type::kError));
   m->result.integer = in.Signed();
   m->result.text = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, ScanRequest* m) {
+bool Decode(Fields fields, ScanRequest* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->cursor = in.Small<uint64_t>(kCursorEnd);
   m->last_slot = in.Small<uint16_t>(kSlotCount - 1);
   m->count = in.Small<uint32_t>(UINT32_MAX);
+  return in.ok();
 }
-void Read(Parts& in, ScanResponse* m) {
+bool Decode(Fields fields, ScanResponse* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->failed = in.Flag();
   m->next = in.Small<uint64_t>(kCursorEnd);
@@ -274,62 +304,32 @@ void Read(Parts& in, ScanResponse* m) {
     if (entries.ok()) m->entries.push_back({key, object});
   }
   m->failed = m->failed || !entries.ok();
+  return in.ok();
 }
-void Read(Parts& in, CountRequest* m) {
+bool Decode(Fields fields, CountRequest* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->partitions = in.Field();
+  return in.ok();
 }
-void Read(Parts& in, CountResponse* m) {
+bool Decode(Fields fields, CountResponse* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->keys = in.Number();
+  return in.ok();
 }
-void Read(Parts& in, Ping* m) {
+bool Decode(Fields fields, Ping* m) {
+  Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
+  return in.ok();
 }
-void Read(Parts& in, Pong* m) { m->request = in.Number(); }
-
-template <typename Message>
-Result<DataMessage> DecodeOne(Fields fields) {
-  Parts parts(fields);
-  Message message;
-  Read(parts, &message);
-  if (!parts.ok()) return Error(ErrorCode::kInvalid, "malformed message");
-  return DataMessage(std::move(message));
-}
-
-}  // namespace
-
-std::string Encode(const DataMessage& message) {
-  return std::visit([](const auto& m) { return EncodeOne(m); }, message);
-}
-
-uint8_t FrameType(std::span<const std::string_view> fields) {
-  if (fields.empty() || fields[0].empty()) return 0;
-  return static_cast<uint8_t>(fields[0][0]);
-}
-
-Result<DataMessage> DecodeData(std::span<const std::string_view> fields) {
-  switch (FrameType(fields)) {
-    case ReadRequest::kType: return DecodeOne<ReadRequest>(fields);
-    case ReadResponse::kType: return DecodeOne<ReadResponse>(fields);
-    case CompareRequest::kType: return DecodeOne<CompareRequest>(fields);
-    case MintRequest::kType: return DecodeOne<MintRequest>(fields);
-    case MintResponse::kType: return DecodeOne<MintResponse>(fields);
-    case MergeRequest::kType: return DecodeOne<MergeRequest>(fields);
-    case MergeResponse::kType: return DecodeOne<MergeResponse>(fields);
-    case UpdateRequest::kType: return DecodeOne<UpdateRequest>(fields);
-    case UpdateResponse::kType: return DecodeOne<UpdateResponse>(fields);
-    case ScanRequest::kType: return DecodeOne<ScanRequest>(fields);
-    case ScanResponse::kType: return DecodeOne<ScanResponse>(fields);
-    case CountRequest::kType: return DecodeOne<CountRequest>(fields);
-    case CountResponse::kType: return DecodeOne<CountResponse>(fields);
-    case Ping::kType: return DecodeOne<Ping>(fields);
-    case Pong::kType: return DecodeOne<Pong>(fields);
-    default: return Error(ErrorCode::kInvalid, "unknown message type");
-  }
+bool Decode(Fields fields, Pong* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  return in.ok();
 }
 
 }  // namespace cartwheel

@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/status.h"
@@ -160,23 +159,77 @@ struct Pong {
   uint64_t request = 0;
 };
 
-using DataMessage =
-    std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
-                 MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
-                 CountRequest, CountResponse, Ping, Pong>;
-
 // Cluster state: cluster/control_messages.h, types 30 and up. Handshake: cluster/hello.h, 1 and 2.
 
-// One encoder per message; the result is a whole frame.
-std::string Encode(const DataMessage& message);
+// Appends the message as a whole frame.
+void Encode(const ReadRequest& message, std::string* out);
+void Encode(const ReadResponse& message, std::string* out);
+void Encode(const CompareRequest& message, std::string* out);
+void Encode(const MintRequest& message, std::string* out);
+void Encode(const MintResponse& message, std::string* out);
+void Encode(const MergeRequest& message, std::string* out);
+void Encode(const MergeResponse& message, std::string* out);
+void Encode(const UpdateRequest& message, std::string* out);
+void Encode(const UpdateResponse& message, std::string* out);
+void Encode(const ScanRequest& message, std::string* out);
+void Encode(const ScanResponse& message, std::string* out);
+void Encode(const CountRequest& message, std::string* out);
+void Encode(const CountResponse& message, std::string* out);
+void Encode(const Ping& message, std::string* out);
+void Encode(const Pong& message, std::string* out);
 
+// The fields of a frame that came.
+using Fields = std::span<const std::string_view>;
 // The type of a frame, 0 when it has none.
-uint8_t FrameType(std::span<const std::string_view> fields);
+uint8_t FrameType(Fields fields);
 inline constexpr uint8_t kFirstDataType = 10;
 inline constexpr uint8_t kFirstControlType = 30;
 
-// Views of the result point into `fields`. kInvalid when the frame is malformed or of an unknown
-// type.
-Result<DataMessage> DecodeData(std::span<const std::string_view> fields);
+// Reads a frame of the message's type; its views point into `fields` then. False when the frame is
+// malformed.
+bool Decode(Fields fields, ReadRequest* message);
+bool Decode(Fields fields, ReadResponse* message);
+bool Decode(Fields fields, CompareRequest* message);
+bool Decode(Fields fields, MintRequest* message);
+bool Decode(Fields fields, MintResponse* message);
+bool Decode(Fields fields, MergeRequest* message);
+bool Decode(Fields fields, MergeResponse* message);
+bool Decode(Fields fields, UpdateRequest* message);
+bool Decode(Fields fields, UpdateResponse* message);
+bool Decode(Fields fields, ScanRequest* message);
+bool Decode(Fields fields, ScanResponse* message);
+bool Decode(Fields fields, CountRequest* message);
+bool Decode(Fields fields, CountResponse* message);
+bool Decode(Fields fields, Ping* message);
+bool Decode(Fields fields, Pong* message);
+
+// Calls visit with a decoded message of whatever type the frame is; kInvalid when it is malformed
+// or of an unknown type.
+template <typename Visit>
+Result<void> DecodeData(Fields fields, Visit&& visit) {
+  const auto decode = [&]<typename Message>(Message message) -> Result<void> {
+    if (!Decode(fields, &message)) return Error(ErrorCode::kInvalid, "malformed message");
+    visit(message);
+    return {};
+  };
+  switch (FrameType(fields)) {
+    case ReadRequest::kType: return decode(ReadRequest());
+    case ReadResponse::kType: return decode(ReadResponse());
+    case CompareRequest::kType: return decode(CompareRequest());
+    case MintRequest::kType: return decode(MintRequest());
+    case MintResponse::kType: return decode(MintResponse());
+    case MergeRequest::kType: return decode(MergeRequest());
+    case MergeResponse::kType: return decode(MergeResponse());
+    case UpdateRequest::kType: return decode(UpdateRequest());
+    case UpdateResponse::kType: return decode(UpdateResponse());
+    case ScanRequest::kType: return decode(ScanRequest());
+    case ScanResponse::kType: return decode(ScanResponse());
+    case CountRequest::kType: return decode(CountRequest());
+    case CountResponse::kType: return decode(CountResponse());
+    case Ping::kType: return decode(Ping());
+    case Pong::kType: return decode(Pong());
+    default: return Error(ErrorCode::kInvalid, "unknown message type");
+  }
+}
 
 }  // namespace cartwheel

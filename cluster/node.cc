@@ -39,18 +39,10 @@ Result<Control> ParseControl(std::string_view image) {
   return control;
 }
 
-// An answer to a request or probe of ours, which proves both directions of a link.
-bool IsResponse(const DataMessage& message) {
-  return std::holds_alternative<ReadResponse>(message) ||
-         std::holds_alternative<MintResponse>(message) ||
-         std::holds_alternative<MergeResponse>(message) ||
-         std::holds_alternative<UpdateResponse>(message) ||
-         std::holds_alternative<ScanResponse>(message) ||
-         std::holds_alternative<CountResponse>(message) || std::holds_alternative<Pong>(message);
-}
-
+// All that is asked names the epoch it was asked in. The rest are answers to requests or probes of
+// ours, which prove both directions of a link.
 template <typename Message>
-constexpr bool kCarriesEpoch = requires(const Message& message) {
+constexpr bool kIsRequest = requires(const Message& message) {
   message.epoch;
 };
 
@@ -71,7 +63,7 @@ struct Node::Parts {
     Position from;
   };
 
-  void Dispatch(const Turn& turn, ClientOp op);
+  void Dispatch(const Turn& turn, ClientOp&& op);
   void Dispatch(const Turn& turn, const FrameReceived& frame);
   void Dispatch(const Turn& turn, const Tick&);
   void Dispatch(const Turn& turn, const LinkUp& link);
@@ -106,7 +98,7 @@ struct Node::Parts {
     ranges.OnCountResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const Ping& m) {
-    turn.Respond(from, 0, Encode(Pong{.request = m.request}));
+    turn.Respond(from, Pong{.request = m.request});
   }
   void On(const Turn&, NodeId, const Pong&) {}
 
@@ -138,7 +130,7 @@ struct Node::Parts {
   bool control_dirty = true;
 };
 
-void Node::Parts::Dispatch(const Turn& turn, ClientOp op) {
+void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
   if (auto* join = std::get_if<JoinOperation>(&op.operation)) {
     NoteData();
     membership.Join(turn.now, op.id, join->peer, turn.effects);
@@ -149,7 +141,7 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp op) {
     return;
   }
   std::visit(
-      [&](auto&& operation) {
+      [&](auto& operation) {
         using Operation = std::decay_t<decltype(operation)>;
         if constexpr (std::is_same_v<Operation, FlushOperation>) {
           membership.Flush(turn.now, op.id, operation.db, turn.effects);
@@ -157,10 +149,10 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp op) {
                              std::is_same_v<Operation, CountOperation>) {
           ranges.Start(turn, op.id, operation);
         } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
-          coordinator.Start(turn, op.id, std::forward<decltype(operation)>(operation));
+          coordinator.Start(turn, op.id, std::move(operation));
         }
       },
-      std::move(op.operation));
+      op.operation);
 }
 
 void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
@@ -171,24 +163,20 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     membership.Receive(turn.now, frame.from, frame.fields, turn.effects);
     return;
   }
-  const auto message = DecodeData(frame.fields);
-  if (!message) {
-    const bool known = FrameType(frame.fields) <= Pong::kType;
-    ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
-    return;
-  }
-  if (!membership.ready()) return;
-  if (IsResponse(*message)) context.liveness.Answered(frame.from, turn.now.mono_us);
-  std::visit(
-      [&](const auto& m) {
-        if constexpr (kCarriesEpoch<std::decay_t<decltype(m)>>) {
-          if (m.epoch != context.epoch()) {
-            membership.SawEpoch(turn.now, frame.from, m.epoch, turn.effects);
-          }
-        }
-        On(turn, frame.from, m);
-      },
-      *message);
+  const auto done = DecodeData(frame.fields, [&](const auto& message) {
+    if (!membership.ready()) return;
+    if constexpr (kIsRequest<std::decay_t<decltype(message)>>) {
+      if (message.epoch != context.epoch()) {
+        membership.SawEpoch(turn.now, frame.from, message.epoch, turn.effects);
+      }
+    } else {
+      context.liveness.Answered(frame.from, turn.now.mono_us);
+    }
+    On(turn, frame.from, message);
+  });
+  if (done) return;
+  const bool known = FrameType(frame.fields) <= Pong::kType;
+  ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
 }
 
 void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
@@ -207,7 +195,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
 void Node::Parts::Dispatch(const Turn& turn, const LinkUp& link) {
   coordinator.ForgetCompared();
   if (membership.ready()) {
-    turn.Request(link.peer, Encode(Ping{.request = 0, .epoch = context.epoch()}));
+    turn.Request(link.peer, Ping{.request = 0, .epoch = context.epoch()});
   }
 }
 
@@ -229,7 +217,7 @@ void Node::Parts::Probe(const Turn& turn) {
   probe_us = turn.now.mono_us + context.options.node_timeout_ms * 1000 / 6;
   context.liveness.Expire(turn.now.mono_us);
   for (const NodeId node : context.liveness.ToProbe(turn.now.mono_us)) {
-    turn.Request(node, Encode(Ping{.request = 0, .epoch = context.epoch()}));
+    turn.Request(node, Ping{.request = 0, .epoch = context.epoch()});
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
@@ -309,13 +297,23 @@ Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* en
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Node::~Node() = default;
 
-void Node::Step(Now now, Input input, Effects* effects) {
+template <typename Input>
+void Node::StepInput(const Now& now, Input&& input, Effects* effects) {
   const Turn turn{now, effects};
   parts_->NoticePause(now);
-  std::visit([&](auto&& i) { parts_->Dispatch(turn, std::forward<decltype(i)>(i)); },
-             std::move(input));
+  parts_->Dispatch(turn, std::forward<Input>(input));
   parts_->Finish(turn);
 }
+
+void Node::Step(const Now& now, ClientOp&& op, Effects* effects) {
+  StepInput(now, std::move(op), effects);
+}
+void Node::Step(const Now& now, const FrameReceived& frame, Effects* effects) {
+  StepInput(now, frame, effects);
+}
+void Node::Step(const Now& now, Tick tick, Effects* effects) { StepInput(now, tick, effects); }
+void Node::Step(const Now& now, LinkUp link, Effects* effects) { StepInput(now, link, effects); }
+void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now, link, effects); }
 
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();

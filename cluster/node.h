@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -61,8 +60,6 @@ struct LinkLost {
   NodeId peer = 0;
 };
 
-using Input = std::variant<ClientOp, FrameReceived, Tick, LinkUp, LinkLost>;
-
 class Node {
  public:
   // `engine` outlives the node. `control` is the last control image that was made durable, empty at
@@ -72,7 +69,12 @@ class Node {
                                              std::string_view control, Now now, Effects* effects);
   ~Node();
 
-  void Step(Now now, Input input, Effects* effects);
+  // One input each: a client's operation, a peer's message, the time, news of a link.
+  void Step(const Now& now, ClientOp&& op, Effects* effects);
+  void Step(const Now& now, const FrameReceived& frame, Effects* effects);
+  void Step(const Now& now, Tick tick, Effects* effects);
+  void Step(const Now& now, LinkUp link, Effects* effects);
+  void Step(const Now& now, LinkLost link, Effects* effects);
   // When Step(Tick) is due next, in mono_us.
   int64_t NextDeadline() const;
 
@@ -92,6 +94,8 @@ class Node {
  private:
   struct Parts;
   explicit Node(std::unique_ptr<Parts> parts);
+  template <typename Input>
+  void StepInput(const Now& now, Input&& input, Effects* effects);
   std::unique_ptr<Parts> parts_;
 };
 

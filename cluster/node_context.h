@@ -25,11 +25,22 @@ struct Turn {
   Now now;
   Effects* effects;
 
-  void Request(NodeId to, std::string frame) const {
-    effects->sends.push_back({to, 0, false, std::move(frame)});
+  // A message of ours; not before the engine has stored `after`.
+  template <typename Message>
+  void Request(NodeId to, const Message& message, uint64_t after = 0) const {
+    Add(to, false, after, message);
   }
-  void Respond(NodeId to, uint64_t after, std::string frame) const {
-    effects->sends.push_back({to, after, true, std::move(frame)});
+  template <typename Message>
+  void Respond(NodeId to, const Message& message, uint64_t after = 0) const {
+    Add(to, true, after, message);
+  }
+
+ private:
+  template <typename Message>
+  void Add(NodeId to, bool response, uint64_t after, const Message& message) const {
+    const size_t begin = effects->frames.size();
+    Encode(message, &effects->frames);
+    effects->sends.push_back({to, after, response, begin, effects->frames.size() - begin});
   }
 };
 

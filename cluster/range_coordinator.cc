@@ -64,12 +64,12 @@ void RangeCoordinator::AskRun(const Turn& turn, Scan* scan) {
                                                  scan->cursor, scan->last_slot, wanted));
       continue;
     }
-    turn.Request(node, Encode(ScanRequest{.request = scan->round,
-                                          .epoch = context_->epoch(),
-                                          .db = scan->db,
-                                          .cursor = scan->cursor,
-                                          .last_slot = scan->last_slot,
-                                          .count = wanted}));
+    turn.Request(node, ScanRequest{.request = scan->round,
+                                   .epoch = context_->epoch(),
+                                   .db = scan->db,
+                                   .cursor = scan->cursor,
+                                   .last_slot = scan->last_slot,
+                                   .count = wanted});
   }
 }
 
@@ -154,8 +154,8 @@ void RangeCoordinator::Start(const Turn& turn, uint64_t client, const CountOpera
     count.waits_for.push_back(node);
     turn.Request(
         node,
-        Encode(CountRequest{
-            .request = id, .epoch = context_->epoch(), .db = operation.db, .partitions = list}));
+        CountRequest{
+            .request = id, .epoch = context_->epoch(), .db = operation.db, .partitions = list});
   }
   if (count.waits_for.empty()) {
     turn.effects->answers.push_back({client, 0, CountAnswer{count.keys}});

@@ -79,7 +79,7 @@ bool Register::Concerns(NodeId from, uint64_t name, uint64_t epoch) const {
 
 void Register::SendToOthers(const std::string& frame, Output* out) const {
   for (const NodeId member : members_) {
-    if (member != self_) out->sends.push_back({member, 0, false, frame});
+    if (member != self_) out->sends.push_back({member, false, frame});
   }
 }
 
@@ -176,7 +176,7 @@ void Register::Receive(At at, NodeId from, const Prepare& message, Output* out) 
     answer.value = acceptor_.value;
     answer.clock = at.clock;
   }
-  out->sends.push_back({from, 0, true, EncodeControl(answer)});
+  out->sends.push_back({from, true, EncodeControl(answer)});
 }
 
 void Register::Receive(At at, NodeId from, const Promise& message, Output* out) {
@@ -201,7 +201,7 @@ void Register::Receive(At at, NodeId from, const Accept& message, Output* out) {
     finish_at_us_ = at.mono_us + kFinishAfterUs +
                     static_cast<int64_t>(random_->Below(static_cast<uint64_t>(kFinishAfterUs)));
   }
-  out->sends.push_back({from, 0, true, EncodeControl(answer)});
+  out->sends.push_back({from, true, EncodeControl(answer)});
 }
 
 void Register::Receive(At at, NodeId from, const Accepted& message, Output* out) {

@@ -55,6 +55,11 @@ class Register {
     std::string value;
     bool own = false;  // it is what our change gave
   };
+  struct Send {
+    NodeId to = 0;
+    bool response = false;  // to what came
+    std::string frame;
+  };
   struct Output {
     std::vector<Send> sends;
     std::optional<Decision> decision;  // of the open epoch; the owner opens the next one

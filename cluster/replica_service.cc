@@ -41,7 +41,7 @@ void ReplicaService::OnRead(const Turn& turn, NodeId from, const ReadRequest& re
     response.status = ReadStatus::kObject;
     response.object = object;
   }
-  turn.Respond(from, head ? head->sequence : 0, Encode(response));
+  turn.Respond(from, response, head ? head->sequence : 0);
 }
 
 void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) {
@@ -52,14 +52,14 @@ void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) 
   std::string nothing;
   if (head->hash == 0) EncodeObject(Object(), &nothing);
   ++context_->counters.read_repairs;
-  turn.effects->sends.push_back(
-      {request.holder, head->sequence, false,
-       Encode(MergeRequest{.request = 0,
-                           .epoch = context_->epoch(),
-                           .exchange = true,
-                           .db = request.db,
-                           .key = request.key,
-                           .object = head->hash == 0 ? nothing : object})});
+  turn.Request(request.holder,
+               MergeRequest{.request = 0,
+                            .epoch = context_->epoch(),
+                            .exchange = true,
+                            .db = request.db,
+                            .key = request.key,
+                            .object = head->hash == 0 ? nothing : object},
+               head->sequence);
 }
 
 void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& request) {
@@ -67,7 +67,7 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
       .request = request.request, .status = MintStatus::kFailed, .object = {}, .error = {}};
   auto given = DecodeContext(request.context);
   if (!given || request.operation == 0) {
-    turn.Respond(from, 0, Encode(response));
+    turn.Respond(from, response);
     return;
   }
   NewVersion version{.operation = request.operation,
@@ -82,13 +82,13 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   if (!minted) {
     response.status = MintStatusOf(minted.error());
     response.error = minted.error().message;
-    turn.Respond(from, 0, Encode(response));
+    turn.Respond(from, response);
     return;
   }
   response.status = MintStatus::kMinted;
   const std::string object = WithoutValueOf(std::move(minted->delta), request.operation);
   response.object = object;
-  turn.Respond(from, minted->sequence, Encode(response));
+  turn.Respond(from, response, minted->sequence);
 }
 
 void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& request) {
@@ -102,21 +102,22 @@ void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& 
   const uint64_t incoming_hash = object->context.empty() ? 0 : VersionHash(key.position, *object);
   const auto merged = context_->replica.Merge(key, *std::move(object), view);
   if (request.request != 0) {
-    turn.Respond(from, merged ? merged->sequence : 0,
-                 Encode(MergeResponse{.request = request.request, .stored = merged.has_value()}));
+    turn.Respond(from, MergeResponse{.request = request.request, .stored = merged.has_value()},
+                 merged ? merged->sequence : 0);
   }
   if (!request.exchange || !merged || merged->hash == incoming_hash || merged->hash == 0) return;
   std::string_view mine;
   const auto head = context_->replica.Head(key, &mine);
   if (!head || head->hash == 0) return;
   ++context_->counters.read_repairs;
-  turn.effects->sends.push_back({from, head->sequence, false,
-                                 Encode(MergeRequest{.request = 0,
-                                                     .epoch = context_->epoch(),
-                                                     .exchange = false,
-                                                     .db = request.db,
-                                                     .key = request.key,
-                                                     .object = mine})});
+  turn.Request(from,
+               MergeRequest{.request = 0,
+                            .epoch = context_->epoch(),
+                            .exchange = false,
+                            .db = request.db,
+                            .key = request.key,
+                            .object = mine},
+               head->sequence);
 }
 
 void ReplicaService::OnScan(const Turn& turn, NodeId from, const ScanRequest& request) {
@@ -129,7 +130,7 @@ void ReplicaService::OnScan(const Turn& turn, NodeId from, const ScanRequest& re
     EncodeObject(page.entries[i].object, &objects[i]);
     response.entries.push_back({page.entries[i].key, objects[i]});
   }
-  turn.Respond(from, context_->replica.engine()->sequences().applied, Encode(response));
+  turn.Respond(from, response, context_->replica.engine()->sequences().applied);
 }
 
 void ReplicaService::OnCount(const Turn& turn, NodeId from, const CountRequest& request) {
@@ -143,7 +144,7 @@ void ReplicaService::OnCount(const Turn& turn, NodeId from, const CountRequest& 
   }
   const uint64_t keys =
       CountLocally(*context_->replica.engine(), *context_->ring, request.db, partitions);
-  turn.Respond(from, 0, Encode(CountResponse{.request = request.request, .keys = keys}));
+  turn.Respond(from, CountResponse{.request = request.request, .keys = keys});
 }
 
 LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor, uint16_t last_slot,

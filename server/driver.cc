@@ -36,8 +36,6 @@ void Driver::RefreshTime() {
   server_.now.wall_ms = int64_t{wall.tv_sec} * 1000 + wall.tv_nsec / 1000000;
 }
 
-void Driver::Step(Input&& input) { node_->Step(server_.now, std::move(input), &effects_); }
-
 void Driver::Deliver() {
   while (!effects_.answers.empty()) {
     answers_.swap(effects_.answers);
@@ -89,22 +87,20 @@ void Driver::CarryOut() {
 }
 
 void Driver::ReleaseSends(uint64_t stored) {
-  const auto leave_or_keep = [&](std::vector<Send>* sends, std::vector<Send>* kept) {
-    for (Send& send : *sends) {
-      if (send.after > stored) {
-        kept->push_back(std::move(send));
-      } else {
-        bus_->Send(send.to, send.response, send.frame);
-      }
+  std::erase_if(waiting_sends_, [&](const WaitingSend& send) {
+    if (send.after > stored) return false;
+    bus_->Send(send.to, send.response, send.frame);
+    return true;
+  });
+  for (const Send& send : effects_.sends) {
+    const std::string_view frame = effects_.FrameOf(send);
+    if (send.after > stored) {
+      waiting_sends_.push_back({send.to, send.response, send.after, std::string(frame)});
+    } else {
+      bus_->Send(send.to, send.response, frame);
     }
-    sends->clear();
-  };
-  if (!waiting_sends_.empty()) {
-    std::vector<Send> still;
-    leave_or_keep(&waiting_sends_, &still);
-    waiting_sends_ = std::move(still);
   }
-  leave_or_keep(&effects_.sends, &waiting_sends_);
+  effects_.ClearSends();
   for (const SendToAddress& send : effects_.sends_to_address) bus_->SendTo(send.to, send.frame);
   effects_.sends_to_address.clear();
 }

@@ -36,6 +36,13 @@ class Driver {
  private:
   explicit Driver(CommandLine command_line);
 
+  struct WaitingSend {
+    NodeId to;
+    bool response;
+    uint64_t after;
+    std::string frame;
+  };
+
   // --- start (driver_start.cc) ---
   Result<void> Bind();
   Result<void> OpenEngine();
@@ -49,7 +56,10 @@ class Driver {
 
   // --- the turn ---
   void RefreshTime();
-  void Step(Input&& input);
+  template <typename Input>
+  void Step(const Input& input) {
+    node_->Step(server_.now, input, &effects_);
+  }
   void Deliver();
   bool HasWork() const;
   void EndTurn();
@@ -89,8 +99,8 @@ class Driver {
   std::vector<std::unique_ptr<Listener>> listeners_;
 
   Effects effects_;
-  std::vector<Answer> answers_;      // being delivered
-  std::vector<Send> waiting_sends_;  // for the engine, in order
+  std::vector<Answer> answers_;             // being delivered
+  std::vector<WaitingSend> waiting_sends_;  // for the engine, in order
   int64_t armed_for_us_ = INT64_MAX;
   int64_t swept_clients_at_us_ = 0;
   bool stopping_ = false;

@@ -90,9 +90,9 @@ struct Words {
 }  // namespace
 
 std::string Describer::OfFrame(std::span<const std::string_view> fields) {
-  const auto message = DecodeData(fields);
-  if (!message) return "control " + std::to_string(FrameType(fields));
-  return std::visit(Words{this}, *message);
+  std::string text;
+  const auto done = DecodeData(fields, [&](const auto& message) { text = Words{this}(message); });
+  return done ? text : "control " + std::to_string(FrameType(fields));
 }
 
 }  // namespace cartwheel::sim

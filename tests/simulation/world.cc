@@ -25,6 +25,16 @@ std::string WithoutSibling(const Position& position, std::string image, bool kee
   return EncodeRecord(position, record->db, record->key, *object, record->mark);
 }
 
+// In the trace hash.
+template <typename Input>
+constexpr uint64_t kNumberOf = 0;
+template <>
+constexpr uint64_t kNumberOf<Tick> = 2;
+template <>
+constexpr uint64_t kNumberOf<LinkUp> = 3;
+template <>
+constexpr uint64_t kNumberOf<LinkLost> = 4;
+
 }  // namespace
 
 World::World(const WorldOptions& options, WorldObserver* observer)
@@ -257,10 +267,9 @@ void World::Apply(int node, Deferred input) {
   CausalContext given;
   bool known = false;
   if (FrameType(fields) == MintRequest::kType) {
-    const auto message = DecodeData(fields);
-    const auto* mint = message ? std::get_if<MintRequest>(&*message) : nullptr;
-    if (mint != nullptr && !mint->plain) {
-      auto context = DecodeContext(mint->context);
+    MintRequest mint;
+    if (Decode(fields, &mint) && !mint.plain) {
+      auto context = DecodeContext(mint.context);
       known = context.has_value();
       if (known) given = *std::move(context);
     }
@@ -270,9 +279,10 @@ void World::Apply(int node, Deferred input) {
   observer_->OnStep(node, nullptr);
 }
 
-void World::Feed(int node, Input input) {
-  Note(5, static_cast<uint64_t>(node), input.index(), 0);
-  at(node).node->Step(NowOf(node), std::move(input), &effects_);
+template <typename Input>
+void World::Feed(int node, const Input& input) {
+  Note(5, static_cast<uint64_t>(node), kNumberOf<Input>, 0);
+  at(node).node->Step(NowOf(node), input, &effects_);
 }
 
 bool World::CrashesAt(int node, int stage) const {
@@ -295,11 +305,12 @@ void World::EndTurn(int node) {
   if (!dies || stage == 2) CHECK(n.engine.Flush().has_value());
   if (!dies || early) {
     const uint64_t stored = early ? UINT64_MAX : n.engine.sequences().stored;
-    for (Send& send : effects_.sends) {
+    for (const Send& send : effects_.sends) {
+      Packet packet{send.to, send.response, std::string(effects_.FrameOf(send))};
       if (send.after <= stored) {
-        Dispatch(node, std::move(send));
+        Dispatch(node, std::move(packet));
       } else {
-        n.waiting.push_back({send.after, std::move(send)});
+        n.waiting.push_back({send.after, std::move(packet)});
       }
     }
     for (SendToAddress& send : effects_.sends_to_address) {
@@ -336,10 +347,10 @@ void World::EndTurn(int node) {
   PlanTick(node);
 }
 
-void World::Dispatch(int node, Send send) {
-  const int to = IndexOf(send.to);
+void World::Dispatch(int node, Packet packet) {
+  const int to = IndexOf(packet.to);
   CHECK(to != node);
-  if (to >= 0) network_.Send(now_us_, node, to, send.response, std::move(send.frame));
+  if (to >= 0) network_.Send(now_us_, node, to, packet.response, std::move(packet.frame));
 }
 
 void World::Release(int node) {
@@ -351,8 +362,8 @@ void World::Release(int node) {
       ++it;
       continue;
     }
-    if (auto* send = std::get_if<Send>(&it->effect)) {
-      Dispatch(node, std::move(*send));
+    if (auto* packet = std::get_if<Packet>(&it->effect)) {
+      Dispatch(node, std::move(*packet));
     } else {
       answers.push_back(std::get<Answer>(std::move(it->effect)));
     }

@@ -112,9 +112,14 @@ class World {
   const std::optional<std::string>& broken() const { return broken_; }
 
  private:
+  struct Packet {
+    NodeId to = 0;
+    bool response = false;
+    std::string frame;
+  };
   struct Waiting {
     uint64_t after = 0;
-    std::variant<Send, Answer> effect;
+    std::variant<Packet, Answer> effect;
   };
   // An input that came while the node stood still.
   using Deferred = std::variant<Delivery, LinkEvent, ClientOp>;
@@ -151,10 +156,11 @@ class World {
   void Resume(int node);
   void Apply(int node, Deferred input);
   void Take(int node, Delivery delivery);
-  void Feed(int node, Input input);
+  template <typename Input>
+  void Feed(int node, const Input& input);
   void EndTurn(int node);
   bool CrashesAt(int node, int stage) const;
-  void Dispatch(int node, Send send);
+  void Dispatch(int node, Packet packet);
   void Release(int node);
   void PlanTick(int node);
   void PlanSync(int node);

@@ -160,7 +160,7 @@ class Cluster {
       EXPECT_FALSE(node.answers.contains(answer.id)) << "answered twice";
       node.answers[answer.id] = std::move(answer);
     }
-    for (Send& send : effects.sends) {
+    for (const Send& send : effects.sends) {
       // Our own link is dialled at the address that our state has for the peer.
       if (!send.response) {
         const Member* member = node.state().Find(send.to);
@@ -168,7 +168,7 @@ class Cluster {
         if (member == nullptr || !nodes_.contains(send.to)) continue;
         if (nodes_.at(send.to).options.self.bus_port != member->bus_port) continue;
       }
-      Post({id, send.to, std::move(send.frame)});
+      Post({id, send.to, std::string(effects.FrameOf(send))});
     }
     for (SendToAddress& send : effects.sends_to_address) {
       for (const auto& [to, peer] : nodes_) {
@@ -822,7 +822,7 @@ TEST(MembershipGossip, HostileFramesAreIgnored) {
     const std::vector<std::string_view> fields = {head, "abc"};
     cluster.Call(1, [&](Membership* m, Effects* effects) {
       m->Receive(cluster.now(), 2 + random.Below(3), fields, effects);
-      effects->sends.clear();
+      effects->ClearSends();
       effects->sends_to_address.clear();
     });
   }

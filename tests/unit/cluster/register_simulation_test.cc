@@ -153,7 +153,7 @@ class World {
     }
     // A decision counts once it can be told.
     if (out.decision) Check(out.decision->value);
-    for (Send& send : out.sends) {
+    for (Register::Send& send : out.sends) {
       if (hostile_ && random_.Chance(1, 400)) return Crash(node);
       Post({node->id, send.to, false, std::move(send.frame)});
     }

@@ -48,11 +48,11 @@ class RegisterTest : public testing::Test {
   // Gives the messages to those that `reached` names; what they say is returned.
   Register::Output Pass(NodeId from, const Register::Output& output, std::set<NodeId> reached) {
     Register::Output said;
-    for (const Send& send : output.sends) {
+    for (const Register::Send& send : output.sends) {
       if (!reached.contains(send.to)) continue;
       Register::Output one;
       Deliver(&Of(send.to), from, send.frame, {0, 100 * send.to}, &one);
-      for (Send& answer : one.sends) {
+      for (Register::Send& answer : one.sends) {
         sender_.push_back(send.to);
         said.sends.push_back(std::move(answer));
       }
