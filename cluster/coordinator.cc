@@ -97,23 +97,14 @@ NodeId Coordinator::NextCandidate(const Operation& op, bool self_first) const {
   return live != 0 ? live : fallback;
 }
 
-void Coordinator::Reply(const Turn& turn, Operation* op, uint64_t after,
-                        decltype(Answer::result) result) {
-  CHECK(!op->answered);
-  op->answered = true;
-  if (std::holds_alternative<NoQuorum>(result)) ++context_->counters.no_quorum;
-  if (op->peer != 0) {
-    RespondToPeer(turn, *op, after, result);
-    return;
-  }
-  turn.effects->answers.push_back({op->client, after, std::move(result)});
-}
-
 void Coordinator::FinishNoQuorum(const Turn& turn, Operation* op, char which) {
   const NoQuorum answer = which == 'R' ? NoQuorum{'R', op->r, op->read.answered()}
                                        : NoQuorum{'W', op->w, op->write.answered()};
   if (op->what == What::kUpdate) LeaveQueue(turn, op->position, op->id);
-  if (!op->answered) Reply(turn, op, 0, answer);
+  if (!op->answered) {
+    ++context_->counters.no_quorum;
+    Reply(turn, op, 0, answer);
+  }
   Free(op);
 }
 

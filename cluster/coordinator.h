@@ -8,9 +8,11 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "cluster/client_op.h"
 #include "cluster/compared_versions.h"
 #include "cluster/messages.h"
@@ -116,7 +118,9 @@ class Coordinator {
   void OnDue(const Turn& turn, Operation* op);
   void OnTimeout(const Turn& turn, Operation* op);
   void OnFinal(const Turn& turn, Operation* op);
-  void Reply(const Turn& turn, Operation* op, uint64_t after, decltype(Answer::result) result);
+  // Answers the client, or the peer that sent the update, with one of the types of Answer::result.
+  template <typename T>
+  void Reply(const Turn& turn, Operation* op, uint64_t after, T&& result);
   void FinishNoQuorum(const Turn& turn, Operation* op, char which);
 
   // Reading (coordinator_read.cc). What ends an operation frees it: `op` is gone afterwards.
@@ -124,7 +128,7 @@ class Coordinator {
   void BeginReading(const Turn& turn, Operation* op);
   bool AskNextReplica(const Turn& turn, Operation* op);
   void ReadLocally(const Turn& turn, Operation* op);
-  void AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash, Object object);
+  void AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash, Object&& object);
   void CheckRead(const Turn& turn, Operation* op);
   void FinishRead(const Turn& turn, Operation* op);
   void FailRead(const Turn& turn, Operation* op);
@@ -138,7 +142,7 @@ class Coordinator {
   void DeleteAfterRead(const Turn& turn, Operation* op);
   void BeginMinting(const Turn& turn, Operation* op);
   void TryNextMinter(const Turn& turn, Operation* op);
-  void OnMinted(const Turn& turn, Operation* op, Minted minted, NodeId minter);
+  void OnMinted(const Turn& turn, Operation* op, Minted&& minted, NodeId minter);
   void CheckWrite(const Turn& turn, Operation* op);
 
   // Updates (coordinator_update.cc).
@@ -165,5 +169,16 @@ class Coordinator {
   std::set<std::pair<NodeId, uint64_t>> recent_updates_;
   std::deque<std::pair<NodeId, uint64_t>> recent_updates_order_;
 };
+
+template <typename T>
+void Coordinator::Reply(const Turn& turn, Operation* op, uint64_t after, T&& result) {
+  CHECK(!op->answered);
+  op->answered = true;
+  if (op->peer != 0) return RespondToPeer(turn, *op, after, std::forward<T>(result));
+  Answer& answer = turn.effects->answers.emplace_back();
+  answer.id = op->client;
+  answer.after = after;
+  answer.result.template emplace<std::decay_t<T>>(std::forward<T>(result));
+}
 
 }  // namespace cartwheel

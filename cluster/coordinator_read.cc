@@ -22,13 +22,13 @@ bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOper
   if (r != 1 || operation.explain) return false;
   const KeyRef key = context_->Locate(operation.key.db, operation.key.bytes);
   if (!context_->Replicates(key.position.slot, context_->self())) return false;
-  auto version = context_->replica.Load(key);
-  if (!version) return false;
-  const size_t siblings = version->object.siblings.size();
+  StoredVersion version;
+  if (!context_->replica.Load(key, &version)) return false;
+  const size_t siblings = version.object.siblings.size();
   if (siblings > 0) ++context_->counters.reads_by_siblings[std::min<size_t>(siblings, 4) - 1];
   turn.effects->answers.push_back(
-      {client, version->sequence, ReadAnswer{std::move(version->object), {}}});
-  CompareUnasked(turn, key, version->hash, context_->self(), nullptr);
+      {client, version.sequence, ReadAnswer{std::move(version.object), {}}});
+  CompareUnasked(turn, key, version.hash, context_->self(), nullptr);
   return true;
 }
 
@@ -62,17 +62,17 @@ bool Coordinator::AskNextReplica(const Turn& turn, Operation* op) {
 }
 
 void Coordinator::ReadLocally(const Turn& turn, Operation* op) {
-  auto version = context_->replica.Load(Ref(*op));
-  if (!version) {
+  StoredVersion version;
+  if (!context_->replica.Load(Ref(*op), &version)) {
     MarkFailed(op, context_->self());
     return;
   }
-  op->after = std::max(op->after, version->sequence);
-  AddReply(turn, op, context_->self(), version->hash, std::move(version->object));
+  op->after = std::max(op->after, version.sequence);
+  AddReply(turn, op, context_->self(), version.hash, std::move(version.object));
 }
 
 void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash,
-                           Object object) {
+                           Object&& object) {
   if (op->explain) {
     op->replicas.push_back({.node = node,
                             .primary = true,
@@ -94,14 +94,14 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
     case ReadStatus::kNothing: AddReply(turn, op, from, 0, Object()); break;
     case ReadStatus::kFailed: MarkFailed(op, from); break;
     case ReadStatus::kObject: {
-      auto object = DecodeObject(response.object);
-      if (!object) {
+      Object object;
+      if (!DecodeObject(response.object, &object)) {
         ++context_->counters.messages_bad;
         MarkFailed(op, from);
         break;
       }
-      const uint64_t hash = VersionHash(op->position, *object);
-      AddReply(turn, op, from, hash, *std::move(object));
+      const uint64_t hash = VersionHash(op->position, object);
+      AddReply(turn, op, from, hash, std::move(object));
       break;
     }
   }
@@ -173,7 +173,8 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     if (replied.hash == hash) continue;
     ++context_->counters.read_repairs;
     if (replied.node == context_->self()) {
-      const auto merged = context_->replica.Merge(Ref(*op), op->read.merged(), ViewOf(turn, *op));
+      const auto merged =
+          context_->replica.Merge(Ref(*op), Object(op->read.merged()), ViewOf(turn, *op));
       if (merged) op->after = std::max(op->after, merged->sequence);
       continue;
     }

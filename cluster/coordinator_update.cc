@@ -97,13 +97,13 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   // came here in the meantime is seen as well.
   const auto merged = context_->replica.Merge(key, op->read.TakeMerged(), view);
   if (!merged) return fail(merged.error());
-  const auto current = context_->replica.Load(key);
-  if (!current) return fail(current.error());
+  StoredVersion current;
+  if (const auto done = context_->replica.Load(key, &current); !done) return fail(done.error());
   UpdateEffect effect =
-      ApplyUpdate(op->update, current->object, view, context_->options.max_value_bytes);
+      ApplyUpdate(op->update, current.object, view, context_->options.max_value_bytes);
   op->update_result = std::move(effect.result);
   if (effect.write == UpdateEffect::Write::kNothing) {
-    Reply(turn, op, std::max(op->after, current->sequence),
+    Reply(turn, op, std::max(op->after, current.sequence),
           UpdateAnswer{std::move(op->update_result)});
     const Position position = op->position;
     const uint64_t id = op->id;
@@ -160,6 +160,7 @@ void Coordinator::OnUpdateResponse(const Turn& turn, NodeId from, const UpdateRe
   switch (response.status) {
     case UpdateStatus::kDone: Reply(turn, op, 0, UpdateAnswer{response.result}); break;
     case UpdateStatus::kNoQuorum:
+      ++context_->counters.no_quorum;
       Reply(turn, op, 0, NoQuorum{response.which, response.needed, response.answered});
       break;
     case UpdateStatus::kFailed:

@@ -136,18 +136,18 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
       if (op->asked.back().node == from) TryNextMinter(turn, op);
       return;
   }
-  auto delta = DecodeObject(response.object);
-  if (!delta) {
+  Minted minted;
+  if (!DecodeObject(response.object, &minted.delta)) {
     ++context_->counters.messages_bad;
     return;
   }
-  for (Sibling& sibling : delta->siblings) {
+  for (Sibling& sibling : minted.delta.siblings) {
     if (sibling.operation == op->version.operation) sibling.bytes = op->version.bytes;
   }
-  OnMinted(turn, op, {*std::move(delta), 0}, from);
+  OnMinted(turn, op, std::move(minted), from);
 }
 
-void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted minted, NodeId minter) {
+void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, NodeId minter) {
   EnterStep(turn, op, Phase::kStoring);
   op->after = minted.sequence;
   op->write.Stored(minter);

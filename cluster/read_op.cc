@@ -14,7 +14,7 @@ void ReadOp::Begin(const Position& position, uint8_t needed) {
   replied_.clear();
 }
 
-void ReadOp::Add(NodeId node, uint64_t hash, Object object) {
+void ReadOp::Add(NodeId node, uint64_t hash, Object&& object) {
   replied_.push_back({node, hash});
   if (hash == 0 || hash == merged_hash_) return;
   if (merged_hash_ == 0) {

@@ -22,7 +22,7 @@ class ReadOp {
   void Begin(const Position& position, uint8_t needed);
 
   // A replica's copy: an object with its hash, or hash 0 and an empty object.
-  void Add(NodeId node, uint64_t hash, Object object);
+  void Add(NodeId node, uint64_t hash, Object&& object);
   // A replica that holds what `hash` names, which is the merge so far or another's answer.
   void AddSame(NodeId node, uint64_t hash) { replied_.push_back({node, hash}); }
 
@@ -33,7 +33,7 @@ class ReadOp {
 
   // The merge of all answers and its hash, 0 when there is nothing.
   const Object& merged() const { return merged_; }
-  Object TakeMerged() { return std::move(merged_); }
+  Object&& TakeMerged() { return std::move(merged_); }
   uint64_t merged_hash() const { return merged_hash_; }
 
   const absl::InlinedVector<Replied, 3>& replied() const { return replied_; }

@@ -9,6 +9,8 @@
 namespace cartwheel {
 namespace {
 
+constexpr size_t kKeptImageBytes = 1 << 20;
+
 Status Collision(const KeyRef& key) {
   return {ErrorCode::kCollision, "another key has the hash of '" + std::string(key.bytes) + "'"};
 }
@@ -39,21 +41,20 @@ Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) c
   return VersionHead{record->version_hash, (*found)->sequence};
 }
 
-Result<StoredVersion> Replica::Load(const KeyRef& key) const {
+Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) const {
   const auto found = engine_->Get(key.position);
   if (!found) return tl::unexpected(found.error());
-  StoredVersion version;
-  if (!found->has_value()) return version;
+  if (!found->has_value()) return {};
   const auto record = ParseRecord((*found)->image);
   if (!record) return tl::unexpected(record.error());
   if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
-  auto object = DecodeObject(record->object);
-  if (!object) return tl::unexpected(object.error());
-  version.hash = record->version_hash;
-  version.sequence = (*found)->sequence;
-  version.mark = record->mark;
-  version.object = *std::move(object);
-  return version;
+  if (!DecodeObject(record->object, &version->object)) {
+    return Error(ErrorCode::kCorrupt, "malformed object");
+  }
+  version->hash = record->version_hash;
+  version->sequence = (*found)->sequence;
+  version->mark = record->mark;
+  return {};
 }
 
 Dot Replica::NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
@@ -77,26 +78,29 @@ bool Replica::PastBounds(const Object& next, size_t siblings_before, size_t byte
   return ByteSize(next) > std::max<size_t>(limits_.object_max_bytes, bytes_before);
 }
 
-Result<uint64_t> Replica::Store(const KeyRef& key, const Object& object, uint64_t mark) {
-  return engine_->Put(key.position, EncodeRecord(key.position, key.db, key.bytes, object, mark));
+uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark) {
+  image_.clear();
+  if (image_.capacity() > kKeptImageBytes) image_.shrink_to_fit();
+  AppendRecord(hash, key.db, key.bytes, object, mark, &image_);
+  return engine_->Put(key.position, image_);
 }
 
-Result<Minted> Replica::Mint(const KeyRef& key, NewVersion version, const View& view) {
+Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View& view) {
   if (version.kind == Kind::kValue && engine_->Full()) {
     return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
   }
-  auto current = Load(key);
-  if (!current) return tl::unexpected(current.error());
-  if (const Sibling* done = FindOperation(current->object, version.operation)) {
-    return Minted{version.plain ? current->object : DeltaOf(version.context, *done),
-                  current->sequence};
+  StoredVersion current;
+  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
+  if (const Sibling* done = FindOperation(current.object, version.operation)) {
+    return Minted{version.plain ? current.object : DeltaOf(version.context, *done),
+                  current.sequence};
   }
   uint64_t mark = 0;
   Sibling sibling;
-  sibling.dot = NextDot(*current, version.context, view.wall_ms, &mark);
-  if (version.plain) version.context.Join(current->object.context);
+  sibling.dot = NextDot(current, version.context, view.wall_ms, &mark);
+  if (version.plain) version.context.Join(current.object.context);
   sibling.time = clock_->Tick(view.wall_ms);
-  for (const Sibling& old : current->object.siblings) {
+  for (const Sibling& old : current.object.siblings) {
     // Later than what it covers, even where a clock ran ahead that we do not follow.
     if (version.context.Contains(old.dot)) sibling.time = std::max(sibling.time, old.time + 1);
   }
@@ -109,14 +113,14 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion version, const View& 
   if (version.plain) {
     // A plain write's delta is all that stays: nothing here is left uncovered.
     minted.delta = DeltaOf(version.context, std::move(sibling));
-    if (PastBounds(minted.delta, current->object.siblings.size(), ByteSize(current->object))) {
+    if (PastBounds(minted.delta, current.object.siblings.size(), ByteSize(current.object))) {
       return Error(ErrorCode::kTooMany, "the value is past object-max-bytes");
     }
-    minted.sequence = *Store(key, minted.delta, mark);
+    minted.sequence = Store(key, minted.delta, VersionHash(key.position, minted.delta), mark);
     return minted;
   }
   minted.delta = DeltaOf(version.context, sibling);
-  Object next = std::move(current->object);
+  Object next = std::move(current.object);
   const size_t siblings_before = next.siblings.size();
   const size_t bytes_before = ByteSize(next);
   PutInto(&next, version.context, std::move(sibling));
@@ -125,58 +129,58 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion version, const View& 
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
   }
   if (next.siblings.size() > 1) ++counters_->siblings_created;
-  minted.sequence = *Store(key, next, mark);
+  minted.sequence = Store(key, next, VersionHash(key.position, next), mark);
   return minted;
 }
 
 Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
                                       const View& view) {
-  auto current = Load(key);
-  if (!current) return tl::unexpected(current.error());
-  const auto siblings = current->object.siblings;
+  StoredVersion current;
+  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
+  const auto siblings = current.object.siblings;
   Minted minted;
   // Oldest first, so that the new times keep the order.
   for (size_t i = siblings.size(); i-- > 0;) {
     if (!siblings[i].LiveAt(view)) continue;
     Sibling sibling = siblings[i];
-    sibling.dot = NextDot(*current, CausalContext(), view.wall_ms, &current->mark);
+    sibling.dot = NextDot(current, CausalContext(), view.wall_ms, &current.mark);
     sibling.time = std::max(clock_->Tick(view.wall_ms), sibling.time + 1);
     sibling.operation = operation + i;
     sibling.expires_at_ms = expires_at_ms;
-    current->object.context.Add(sibling.dot);
+    current.object.context.Add(sibling.dot);
     PutInto(&minted.delta, CausalContext(), std::move(sibling));
   }
-  minted.delta.context = current->object.context;
-  minted.sequence = *Store(key, minted.delta, current->mark);
+  minted.delta.context = current.object.context;
+  minted.sequence = Store(key, minted.delta, VersionHash(key.position, minted.delta), current.mark);
   return minted;
 }
 
-Result<VersionHead> Replica::Merge(const KeyRef& key, Object incoming, const View& view) {
-  auto current = Load(key);
-  if (!current) return tl::unexpected(current.error());
+Result<VersionHead> Replica::Merge(const KeyRef& key, Object&& incoming, const View& view) {
+  StoredVersion current;
+  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
   for (const Sibling& sibling : incoming.siblings) {
     if (!clock_->Observe(sibling.time, view.wall_ms, limits_.max_clock_skew_ms)) {
       ++counters_->clock_skew_refused;
     }
   }
-  uint64_t mark = current->mark;
+  uint64_t mark = current.mark;
   if (mark != 0) {
     const Actor actor{self_, mark};
-    if (incoming.context.HighestCounter(actor) > current->object.context.HighestCounter(actor)) {
+    if (incoming.context.HighestCounter(actor) > current.object.context.HighestCounter(actor)) {
       ++counters_->clock_amnesia;
       mark = 0;
     }
   }
-  if (current->hash == 0) {
+  if (current.hash == 0) {
     if (incoming.context.empty()) return VersionHead{};
     // What was flushed everywhere need not come back as a record.
     if (AllFlushed(incoming, view.flushed_before)) return VersionHead{};
   }
-  MergeInto(&current->object, std::move(incoming));
-  const uint64_t hash = VersionHash(key.position, current->object);
-  if (hash == current->hash && mark == current->mark) return VersionHead{hash, current->sequence};
-  DropDeadBytes(&current->object, view);
-  return VersionHead{hash, *Store(key, current->object, mark)};
+  MergeInto(&current.object, std::move(incoming));
+  const uint64_t hash = VersionHash(key.position, current.object);
+  if (hash == current.hash && mark == current.mark) return VersionHead{hash, current.sequence};
+  DropDeadBytes(&current.object, view);
+  return VersionHead{hash, Store(key, current.object, hash, mark)};
 }
 
 bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget, Position* from) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -78,18 +79,18 @@ class Replica {
         limits_(limits),
         counters_(counters) {}
 
-  // An empty object and hash 0 when nothing is there. kCollision: another key stands at the
-  // position.
-  Result<StoredVersion> Load(const KeyRef& key) const;
+  // Fills an empty version; leaves it so when nothing is there. kCollision: another key stands at
+  // the position.
+  Result<void> Load(const KeyRef& key, StoredVersion* version) const;
   // The same without decoding; `object`, when given, gets the encoded object (a view that holds
   // until the engine is called again).
   Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr) const;
 
   // Applies a write here under a new dot. An operation that was minted here before is not minted
   // again: its delta is returned. kTooMany, kFull, kCollision: nothing was written.
-  Result<Minted> Mint(const KeyRef& key, NewVersion version, const View& view);
+  Result<Minted> Mint(const KeyRef& key, NewVersion&& version, const View& view);
   // Merges another's object into this copy. Nothing is written when it adds nothing.
-  Result<VersionHead> Merge(const KeyRef& key, Object incoming, const View& view);
+  Result<VersionHead> Merge(const KeyRef& key, Object&& incoming, const View& view);
   // Gives each live sibling of this copy a new expiry under a new dot each, merging none. One
   // object with all of them is the delta.
   Result<Minted> RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
@@ -105,7 +106,8 @@ class Replica {
  private:
   Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
               uint64_t* mark);
-  Result<uint64_t> Store(const KeyRef& key, const Object& object, uint64_t mark);
+  // Returns the storage sequence. `hash` is VersionHash of the object.
+  uint64_t Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark);
   bool PastBounds(const Object& next, size_t siblings_before, size_t bytes_before) const;
 
   NodeId self_;
@@ -114,6 +116,7 @@ class Replica {
   Births births_;
   ReplicaLimits limits_;
   StatusCounters* counters_;
+  std::string image_;  // of the record that is being stored
 };
 
 }  // namespace cartwheel

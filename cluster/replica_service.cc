@@ -94,13 +94,13 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
 void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& request) {
   const KeyRef key = context_->Locate(request.db, request.key);
   const View view = context_->ViewOf(request.db, turn.now);
-  auto object = DecodeObject(request.object);
-  if (!object) {
+  Object object;
+  if (!DecodeObject(request.object, &object)) {
     ++context_->counters.messages_bad;
     return;
   }
-  const uint64_t incoming_hash = object->context.empty() ? 0 : VersionHash(key.position, *object);
-  const auto merged = context_->replica.Merge(key, *std::move(object), view);
+  const uint64_t incoming_hash = object.context.empty() ? 0 : VersionHash(key.position, object);
+  const auto merged = context_->replica.Merge(key, std::move(object), view);
   if (request.request != 0) {
     turn.Respond(from, MergeResponse{.request = request.request, .stored = merged.has_value()},
                  merged ? merged->sequence : 0);

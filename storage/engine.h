@@ -47,7 +47,7 @@ class StorageEngine {
 
   // Replaces what stands at the position; returns the write's sequence. The image is a record of
   // exactly this position. Neither fails: an engine that cannot go on ends the process in Flush.
-  virtual uint64_t Put(const Position& position, std::string image) = 0;
+  virtual uint64_t Put(const Position& position, std::string_view image) = 0;
   virtual uint64_t Drop(const Position& position) = 0;
 
   // Ends a loop turn: hands the writes since the last Flush to the disk in one write(2). A failure

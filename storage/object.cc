@@ -76,7 +76,7 @@ const Sibling* Object::Newest(const View& view) const {
   return nullptr;
 }
 
-void MergeInto(Object* mine, Object theirs) {
+void MergeInto(Object* mine, Object&& theirs) {
   if (theirs.context.Covers(mine->context)) {
     MergeCovered(&theirs, mine);
     *mine = std::move(theirs);

@@ -57,7 +57,8 @@ struct Object {
 // Merge: a sibling survives when both sides have it or when the side that lacks it has not seen its
 // dot; the contexts are joined. Siblings of one operation are one: the greater dot stays.
 // Commutative, idempotent, and associative but for operations that were retried (they converge).
-void MergeInto(Object* mine, Object theirs);
+void MergeInto(Object* mine, Object&& theirs);
+inline void MergeInto(Object* mine, const Object& theirs) { MergeInto(mine, Object(theirs)); }
 
 // A write: drops what `given` covers, adds `sibling` (its dot is new), joins `given` and the dot.
 void PutInto(Object* object, const CausalContext& given, Sibling sibling);
@@ -91,8 +92,8 @@ size_t ByteSize(const Object& object);
 void EncodeContext(const CausalContext& context, std::string* out);
 Result<CausalContext> DecodeContext(std::string_view bytes);
 void EncodeObject(const Object& object, std::string* out);
-// How many bytes EncodeObject appends.
-size_t EncodedSize(const Object& object);
 Result<Object> DecodeObject(std::string_view bytes);
+// The same into an object that is there already; false, with anything in it, when malformed.
+bool DecodeObject(std::string_view bytes, Object* object);
 
 }  // namespace cartwheel

@@ -109,20 +109,19 @@ std::optional<CausalContext> ReadContext(Reader* reader, Actors* actors) {
   return CausalContext::FromParts(std::move(vector), std::move(cloud));
 }
 
-std::optional<Sibling> ReadSibling(Reader* reader, const Actors& actors) {
+bool ReadSibling(Reader* reader, const Actors& actors, Sibling* sibling) {
   const auto dot = ReadDot(reader, actors);
-  if (!dot) return std::nullopt;
-  Sibling sibling;
-  sibling.dot = *dot;
-  sibling.time = reader->Fixed64();
-  sibling.operation = reader->Fixed64();
-  sibling.expires_at_ms = static_cast<int64_t>(reader->Varint());
+  if (!dot) return false;
+  sibling->dot = *dot;
+  sibling->time = reader->Fixed64();
+  sibling->operation = reader->Fixed64();
+  sibling->expires_at_ms = static_cast<int64_t>(reader->Varint());
   const uint8_t kind = reader->Byte();
   const std::string_view bytes = reader->Bytes();
-  if (!reader->ok() || kind > static_cast<uint8_t>(Kind::kTombstone)) return std::nullopt;
-  sibling.kind = static_cast<Kind>(kind);
-  sibling.bytes = bytes;
-  return sibling;
+  if (!reader->ok() || kind > static_cast<uint8_t>(Kind::kTombstone)) return false;
+  sibling->kind = static_cast<Kind>(kind);
+  sibling->bytes = bytes;
+  return true;
 }
 
 // In order, inside the context, and no dot or operation twice.
@@ -172,40 +171,25 @@ void EncodeObject(const Object& object, std::string* out) {
   }
 }
 
-size_t EncodedSize(const Object& object) {
-  const Actors actors = ActorsOf(object.context);
-  size_t size = VarintLength(actors.size());
-  for (const auto& entry : actors) size += 16 + VarintLength(entry.counter);
-  size += VarintLength(object.context.cloud().size());
-  for (const Dot& dot : object.context.cloud()) {
-    size += VarintLength(IndexOf(actors, dot.actor)) + VarintLength(dot.counter);
-  }
-  size += VarintLength(object.siblings.size());
-  for (const Sibling& sibling : object.siblings) {
-    size += VarintLength(IndexOf(actors, sibling.dot.actor)) + VarintLength(sibling.dot.counter) +
-            8 + 8 + VarintLength(static_cast<uint64_t>(sibling.expires_at_ms)) + 1 +
-            VarintLength(sibling.bytes.size()) + sibling.bytes.size();
-  }
-  return size;
-}
-
-Result<Object> DecodeObject(std::string_view bytes) {
-  const auto malformed = [] { return Error(ErrorCode::kInvalid, "malformed object"); };
+bool DecodeObject(std::string_view bytes, Object* object) {
   Reader reader(bytes);
   Actors actors;
   auto context = ReadContext(&reader, &actors);
-  if (!context) return malformed();
+  if (!context) return false;
   const auto count = ReadCount(&reader, kLeastSiblingBytes);
-  if (!count) return malformed();
-  Object object;
-  object.context = *std::move(context);
-  object.siblings.reserve(*count);
+  if (!count) return false;
+  object->context = *std::move(context);
+  object->siblings.clear();
+  object->siblings.reserve(*count);
   for (size_t i = 0; i < *count; ++i) {
-    auto sibling = ReadSibling(&reader, actors);
-    if (!sibling) return malformed();
-    object.siblings.push_back(*std::move(sibling));
+    if (!ReadSibling(&reader, actors, &object->siblings.emplace_back())) return false;
   }
-  if (!reader.done() || !AreSiblings(object)) return malformed();
+  return reader.done() && AreSiblings(*object);
+}
+
+Result<Object> DecodeObject(std::string_view bytes) {
+  Object object;
+  if (!DecodeObject(bytes, &object)) return Error(ErrorCode::kInvalid, "malformed object");
   return object;
 }
 

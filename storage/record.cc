@@ -21,26 +21,29 @@ uint32_t ChecksumOf(std::string_view image, uint64_t version_hash) {
 
 }  // namespace
 
-std::string EncodeRecord(const Position& position, uint32_t db, std::string_view key,
-                         const Object& object, uint64_t mark) {
+void AppendRecord(uint64_t version_hash, uint32_t db, std::string_view key, const Object& object,
+                  uint64_t mark, std::string* image) {
   const bool has_value =
       std::any_of(object.siblings.begin(), object.siblings.end(),
                   [](const Sibling& sibling) { return sibling.kind == Kind::kValue; });
-  const uint64_t version_hash = VersionHash(position, object);
+  const size_t begin = image->size();
+  image->push_back(kVersion);
+  PutFixed64(image, version_hash);
+  PutFixed32(image, 0);
+  image->push_back(static_cast<char>((mark != 0 ? kHasMark : 0) | (has_value ? kHasValue : 0)));
+  if (mark != 0) PutFixed64(image, mark);
+  PutVarint(image, db);
+  PutBytes(image, key);
+  EncodeObject(object, image);
+  const std::string_view whole = std::string_view(*image).substr(begin);
+  const uint32_t checksum = ChecksumOf(whole, version_hash);
+  std::memcpy(image->data() + begin + kChecksumAt, &checksum, sizeof(checksum));
+}
+
+std::string EncodeRecord(const Position& position, uint32_t db, std::string_view key,
+                         const Object& object, uint64_t mark) {
   std::string image;
-  // Exactly: a memory engine keeps the image as it is.
-  image.reserve(kHeadBytes + 1 + (mark != 0 ? 8 : 0) + VarintLength(db) + VarintLength(key.size()) +
-                key.size() + EncodedSize(object));
-  image.push_back(kVersion);
-  PutFixed64(&image, version_hash);
-  PutFixed32(&image, 0);
-  image.push_back(static_cast<char>((mark != 0 ? kHasMark : 0) | (has_value ? kHasValue : 0)));
-  if (mark != 0) PutFixed64(&image, mark);
-  PutVarint(&image, db);
-  PutBytes(&image, key);
-  EncodeObject(object, &image);
-  const uint32_t checksum = ChecksumOf(image, version_hash);
-  std::memcpy(image.data() + kChecksumAt, &checksum, sizeof(checksum));
+  AppendRecord(VersionHash(position, object), db, key, object, mark, &image);
   return image;
 }
 

@@ -28,6 +28,9 @@ struct RecordView {
   std::string_view object;  // for DecodeObject
 };
 
+// Appends a record; `version_hash` is VersionHash of the position and the object.
+void AppendRecord(uint64_t version_hash, uint32_t db, std::string_view key, const Object& object,
+                  uint64_t mark, std::string* image);
 std::string EncodeRecord(const Position& position, uint32_t db, std::string_view key,
                          const Object& object, uint64_t mark);
 

@@ -164,7 +164,7 @@ uint64_t LmdbEngine::Write(const Position& position, std::string_view image) {
   return sequence - base_;
 }
 
-uint64_t LmdbEngine::Put(const Position& position, std::string image) {
+uint64_t LmdbEngine::Put(const Position& position, std::string_view image) {
   CHECK(!image.empty());
   return Write(position, image);
 }

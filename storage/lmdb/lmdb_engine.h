@@ -57,7 +57,7 @@ class LmdbEngine final : public StorageEngine {
   const ReplayReport& replay() const { return log_->report(); }
 
   Result<std::optional<Found>> Get(const Position& position) override;
-  uint64_t Put(const Position& position, std::string image) override;
+  uint64_t Put(const Position& position, std::string_view image) override;
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override;
   Sequences sequences() const override;

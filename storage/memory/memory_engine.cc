@@ -24,7 +24,7 @@ Result<std::optional<Found>> MemoryEngine::Get(const Position& position) {
   return Found{.image = image->view(), .sequence = 0};
 }
 
-uint64_t MemoryEngine::Put(const Position& position, std::string image) {
+uint64_t MemoryEngine::Put(const Position& position, std::string_view image) {
   const auto place = Locate(position);
   Image held(image);
   const RecordHead after = HeadOf(image);

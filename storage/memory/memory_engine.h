@@ -22,7 +22,7 @@ class MemoryEngine final : public StorageEngine {
   explicit MemoryEngine(MemoryOptions options = {}) : options_(options) {}
 
   Result<std::optional<Found>> Get(const Position& position) override;
-  uint64_t Put(const Position& position, std::string image) override;
+  uint64_t Put(const Position& position, std::string_view image) override;
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override { return {}; }
   Sequences sequences() const override { return {applied_, applied_, applied_}; }

@@ -14,8 +14,9 @@ Result<std::optional<Found>> SimEngine::Get(const Position& position) {
   return std::optional<Found>(Found{it->second.image, it->second.sequence});
 }
 
-uint64_t SimEngine::Put(const Position& position, std::string image) {
-  if (observer_) observer_(position, image);
+uint64_t SimEngine::Put(const Position& position, std::string_view given) {
+  if (observer_) observer_(position, given);
+  std::string image(given);
   if (mutation_) image = mutation_(position, std::move(image));
   const auto [it, fresh] = records_.try_emplace(position);
   ++applied_;

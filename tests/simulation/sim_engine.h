@@ -28,7 +28,7 @@ class SimEngine : public StorageEngine {
   explicit SimEngine(SyncPolicy policy) : policy_(policy) {}
 
   Result<std::optional<Found>> Get(const Position& position) override;
-  uint64_t Put(const Position& position, std::string image) override;
+  uint64_t Put(const Position& position, std::string_view image) override;
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override;
   Sequences sequences() const override;

@@ -36,7 +36,11 @@ class ReplicaTest : public testing::Test {
     EXPECT_TRUE(minted.has_value());
     return std::move(minted->delta);
   }
-  StoredVersion Get(std::string_view key) { return *replica_->Load(Ref(key)); }
+  StoredVersion Get(std::string_view key) {
+    StoredVersion version;
+    EXPECT_TRUE(replica_->Load(Ref(key), &version).has_value());
+    return version;
+  }
 
   MemoryEngine engine_;
   HybridClock clock_;
@@ -87,7 +91,7 @@ TEST_F(ReplicaTest, ANewEraBeginsANewBirth) {
 
 TEST_F(ReplicaTest, ACopyFromElsewhereIsNotCountedOn) {
   Object copy = DeltaOf({}, {.dot = {{kSelf, 77}, 5}, .time = 1, .operation = 99, .bytes = "x"});
-  ASSERT_TRUE(replica_->Merge(Ref("k"), copy, view_).has_value());
+  ASSERT_TRUE(replica_->Merge(Ref("k"), Object(copy), view_).has_value());
   EXPECT_EQ(Get("k").mark, 0U);
   const Dot next = OnlyDot(Put("k", Value("2", {}, true)));
   EXPECT_NE(next.actor.birth, 77U);
@@ -97,7 +101,7 @@ TEST_F(ReplicaTest, ACopyFromElsewhereIsNotCountedOn) {
 TEST_F(ReplicaTest, AnArrivingObjectThatKnowsMoreOfUsClearsTheMark) {
   const Dot first = OnlyDot(Put("k", Value("1")));
   Object copy = DeltaOf({}, {.dot = {first.actor, 7}, .time = 1, .operation = 99, .bytes = "x"});
-  ASSERT_TRUE(replica_->Merge(Ref("k"), copy, view_).has_value());
+  ASSERT_TRUE(replica_->Merge(Ref("k"), Object(copy), view_).has_value());
   EXPECT_EQ(Get("k").mark, 0U);
   EXPECT_EQ(counters_.clock_amnesia, 1U);
   EXPECT_NE(OnlyDot(Put("k", Value("2", {}, true))).actor, first.actor);
@@ -125,7 +129,7 @@ TEST_F(ReplicaTest, AnOperationIsMintedOnce) {
 TEST_F(ReplicaTest, MergingWhatIsKnownWritesNothing) {
   const Object delta = Put("k", Value("1"));
   const uint64_t sequence = engine_.sequences().applied;
-  const auto merged = replica_->Merge(Ref("k"), delta, view_);
+  const auto merged = replica_->Merge(Ref("k"), Object(delta), view_);
   ASSERT_TRUE(merged.has_value());
   EXPECT_EQ(engine_.sequences().applied, sequence);
 }
@@ -152,7 +156,7 @@ TEST_F(ReplicaTest, APutPastObjectMaxBytesIsRefused) {
 TEST_F(ReplicaTest, AWriteIsLaterThanWhatItCoversEvenWhenAClockRanAhead) {
   const uint64_t far = HybridClock::FromWall(kWall + 3'600'000);
   Object copy = DeltaOf({}, {.dot = {{0xb, 1}, 1}, .time = far, .operation = 9, .bytes = "x"});
-  ASSERT_TRUE(replica_->Merge(Ref("k"), copy, view_).has_value());
+  ASSERT_TRUE(replica_->Merge(Ref("k"), Object(copy), view_).has_value());
   EXPECT_EQ(counters_.clock_skew_refused, 1U);
   EXPECT_LT(clock_.last(), far);
   const Object delta = Put("k", Value("2", {}, true));
@@ -180,7 +184,7 @@ TEST_F(ReplicaTest, FlushedRecordsAreSweptAndDoNotComeBack) {
   EXPECT_FALSE(replica_->SweepFlushed(UINT32_MAX, flush, 100, &from));
   EXPECT_EQ(Get("k").hash, 0U);
   EXPECT_NE(Get("new").hash, 0U);
-  ASSERT_TRUE(replica_->Merge(Ref("k"), old, {kWall, flush}).has_value());
+  ASSERT_TRUE(replica_->Merge(Ref("k"), Object(old), {kWall, flush}).has_value());
   EXPECT_EQ(Get("k").hash, 0U);
 }
 

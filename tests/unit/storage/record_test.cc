@@ -43,11 +43,6 @@ TEST(Record, RoundTrips) {
   }
 }
 
-TEST(Record, HoldsNoMoreMemoryThanItsBytes) {
-  const std::string image = EncodeRecord({}, 15, std::string(16, 'k'), OneValue(), 1ULL << 60);
-  EXPECT_EQ(image.capacity(), image.size());
-}
-
 TEST(Record, KnowsWhetherThereIsAValue) {
   const auto has_value = [](const Object& object) {
     return ParseRecord(EncodeRecord({}, 0, "k", object, 0))->has_value;
