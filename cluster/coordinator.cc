@@ -15,14 +15,15 @@ void Coordinator::Operation::Clear() {
   peer = 0;
   after = 0;
   read.Begin(position, 0);
+  asked.clear();
+  failed.clear();
+  replicas.clear();
+  if (what == What::kRead) return;  // and never wrote
   write.Begin(0);
   version.Clear();
   update.bytes.clear();
   update.bytes.shrink_to_fit();
   put_context.Clear();
-  asked.clear();
-  failed.clear();
-  replicas.clear();
 }
 
 Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key key) {

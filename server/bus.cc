@@ -57,7 +57,10 @@ void Bus::Accept(uv_stream_t* listener) {
 }
 
 void Bus::Send(NodeId to, bool response, std::string_view frame) {
-  if (!response) return SendOn(&by_node_[to], events_.address_of(to), frame);
+  if (!response) {
+    return SendOn(
+        &by_node_[to], [&] { return events_.address_of(to); }, frame);
+  }
   const auto found = accepted_.find(to);
   if (found == accepted_.end()) {
     ++server_->bus.frames_dropped;
@@ -68,10 +71,15 @@ void Bus::Send(NodeId to, bool response, std::string_view frame) {
   found->second->Send(frame);
 }
 
-void Bus::SendTo(const Address& to, std::string_view frame) { SendOn(&by_address_[to], to, frame); }
+void Bus::SendTo(const Address& to, std::string_view frame) {
+  SendOn(
+      &by_address_[to], [&] { return std::optional(to); }, frame);
+}
 
-void Bus::SendOn(Route* route, const std::optional<Address>& address, std::string_view frame) {
+template <typename AddressOf>
+void Bus::SendOn(Route* route, AddressOf address_of, std::string_view frame) {
   if (route->link == nullptr) {
+    const std::optional<Address> address = address_of();
     if (closing_ || !address || server_->now.mono_us < route->next_dial_us) {
       ++server_->bus.frames_dropped;
       return;

@@ -55,7 +55,9 @@ class Bus {
     int64_t backoff_us = 0;
   };
 
-  void SendOn(Route* route, const std::optional<Address>& address, std::string_view frame);
+  // `address_of` is asked only when the route has no link.
+  template <typename AddressOf>
+  void SendOn(Route* route, AddressOf address_of, std::string_view frame);
   BusLink* Add(HelloRole role);
   void OnUp(BusLink* link);
   void OnDown(BusLink* link, std::string_view reason);

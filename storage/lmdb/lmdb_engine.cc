@@ -122,6 +122,7 @@ Result<void> LmdbEngine::Close() {
 }
 
 Result<std::optional<Found>> LmdbEngine::Locate(const Position& position) {
+  leaves_.Prefetch(position);
   const auto place = active_->LowerBound(position);
   const ObjectBuffer::Entry* entry = active_->EntryAt(place, position);
   if (entry == nullptr && frozen_ != nullptr) entry = frozen_->Find(position);
