@@ -164,32 +164,31 @@ Result<void> Checkpointer::MakeSpare(const SegmentPlan& plan) {
 }
 
 Result<void> Checkpointer::WriteAll(const CheckpointJob& job) {
-  auto from = job.buffer->Seek({});
+  const auto entries = job.buffer->InOrder();
+  std::span<const ObjectBuffer::Entry* const> left(entries);
   do {
-    auto to = from;
     uint64_t bytes = 0;
     size_t count = 0;
-    while (to.valid() && count < options_.batch_records && bytes < kBatchBytes) {
-      bytes += to.value().image.view().size();
-      ++count;
-      to.Next();
+    while (count < left.size() && count < options_.batch_records && bytes < kBatchBytes) {
+      bytes += left[count++]->image.view().size();
     }
-    const auto mark = to.valid() ? std::nullopt : std::optional<LogMark>(job.mark);
-    if (auto done = WriteOne(from, count, mark); !done) return done;
+    const auto batch = left.first(count);
+    left = left.subspan(count);
+    const auto mark = left.empty() ? std::optional<LogMark>(job.mark) : std::nullopt;
+    if (auto done = WriteOne(batch, mark); !done) return done;
     progress_ += count;
-    from = to;
-  } while (from.valid());
+  } while (!left.empty());
   return {};
 }
 
-Result<void> Checkpointer::WriteOne(const ObjectBuffer::Cursor& from, size_t count,
+Result<void> Checkpointer::WriteOne(std::span<const ObjectBuffer::Entry* const> entries,
                                     const std::optional<LogMark>& mark) {
   for (;;) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (stop_) return Stopped();
     }
-    const auto outcome = tree_->WriteBatch(from, count, mark, options_.before_commit);
+    const auto outcome = tree_->WriteBatch(entries, mark, options_.before_commit);
     if (!outcome) return tl::unexpected(outcome.error());
     Result<void> done;
     switch (*outcome) {

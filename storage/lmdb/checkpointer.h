@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 
 #include "base/status.h"
@@ -70,7 +71,7 @@ class Checkpointer {
   Result<void> WriteBuffer(LogMark* mark);
   Result<void> MakeSpare(const SegmentPlan& plan);
   Result<void> WriteAll(const CheckpointJob& job);
-  Result<void> WriteOne(const ObjectBuffer::Cursor& from, size_t count,
+  Result<void> WriteOne(std::span<const ObjectBuffer::Entry* const> entries,
                         const std::optional<LogMark>& mark);
   Result<void> CleanUp(const LogMark& mark);
   Result<void> WaitForGrowth();

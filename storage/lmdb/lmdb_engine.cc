@@ -123,19 +123,18 @@ Result<void> LmdbEngine::Close() {
 
 Result<std::optional<Found>> LmdbEngine::Locate(const Position& position) {
   leaves_.Prefetch(position);
-  const auto place = active_->LowerBound(position);
-  const ObjectBuffer::Entry* entry = active_->EntryAt(place, position);
+  const ObjectBuffer::Entry* entry = active_->Find(position);
   if (entry == nullptr && frozen_ != nullptr) entry = frozen_->Find(position);
   if (entry != nullptr) {
     const std::string_view image = entry->image.view();
-    memo_ = Place{position, place, HeadOf(image)};
+    memo_ = Memo{position, HeadOf(image)};
     if (image.empty()) return std::nullopt;
     return Found{image, OfThisRun(entry->sequence)};
   }
   auto stored = tree_->Get(position);
   if (!stored) return tl::unexpected(stored.error());
   const std::string_view image = stored->value_or(std::string_view());
-  memo_ = Place{position, place, HeadOf(image)};
+  memo_ = Memo{position, HeadOf(image)};
   if (!stored->has_value()) return std::nullopt;
   return Found{image, 0};
 }
@@ -154,7 +153,7 @@ void LmdbEngine::Apply(const Position& position, std::string_view image, uint64_
   leaves_.Replace(position, memo_->head, after);
   records_ += static_cast<uint64_t>(after.present) - static_cast<uint64_t>(memo_->head.present);
   if (active_->empty()) active_since_ = Clock::now();
-  active_->Set(memo_->active, position, image.empty() ? Image() : Image(image), sequence);
+  active_->Set(position, image.empty() ? Image() : Image(image), sequence);
   memo_.reset();
 }
 
@@ -320,10 +319,12 @@ Result<void> LmdbEngine::Scan(const Position& first, const Position& last,
   for (;;) {
     // The least of the three heads; where they are equal the newer image counts.
     std::optional<Position> least;
-    const auto consider = [&least](const auto& cursor) {
-      if (cursor.valid() && (!least || cursor.position() < *least)) least = cursor.position();
+    if (stored.valid()) least = stored.position();
+    const auto consider = [&least](const ObjectBuffer::Cursor& cursor) {
+      if (!cursor.valid()) return;
+      const Position position = cursor.entry().position();
+      if (!least || position < *least) least = position;
     };
-    consider(stored);
     consider(fresh);
     if (old.has_value()) consider(*old);
     if (!least.has_value() || *least > last) return {};
@@ -332,8 +333,8 @@ Result<void> LmdbEngine::Scan(const Position& first, const Position& last,
     const bool in_tree = stored.valid() && stored.position() == *least;
     if (in_tree) image = stored.image();
     const auto take = [&](ObjectBuffer::Cursor* cursor) {
-      if (!cursor->valid() || cursor->position() != *least) return;
-      image = cursor->value().image.view();
+      if (!cursor->valid() || cursor->entry().position() != *least) return;
+      image = cursor->entry().image.view();
       cursor->Next();
     };
     if (old.has_value()) take(&*old);

@@ -71,10 +71,9 @@ class LmdbEngine final : public StorageEngine {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Where a position stands in the active buffer and what is stored under it now.
-  struct Place {
+  // What is stored under a position now.
+  struct Memo {
     Position position;
-    ObjectBuffer::Place active;
     RecordHead head;
   };
 
@@ -111,7 +110,7 @@ class LmdbEngine final : public StorageEngine {
   std::shared_ptr<ObjectBuffer> active_ = std::make_shared<ObjectBuffer>();
   std::shared_ptr<const ObjectBuffer> frozen_;
   bool cleaning_ = false;  // the last frozen buffer is being freed
-  std::optional<Place> memo_;
+  std::optional<Memo> memo_;
   uint64_t base_ = 0;          // the log's last sequence at the start; ours count from there
   uint64_t written_ = 0;       // in the log file
   uint64_t checkpointed_ = 0;  // in the tree

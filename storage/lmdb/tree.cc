@@ -378,14 +378,13 @@ int Writer::WriteMark(const LogMark& mark) {
 
 }  // namespace
 
-Result<Tree::Outcome> Tree::WriteBatch(ObjectBuffer::Cursor from, size_t count,
+Result<Tree::Outcome> Tree::WriteBatch(std::span<const ObjectBuffer::Entry* const> entries,
                                        const std::optional<LogMark>& mark,
                                        const std::function<void()>& before_commit) {
   Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta);
   int error = writer.Begin();
-  for (; error == 0 && count > 0; --count) {
-    error = writer.Write(from.position(), from.value().image);
-    from.Next();
+  for (const ObjectBuffer::Entry* entry : entries) {
+    if (error == 0) error = writer.Write(entry->position(), entry->image);
   }
   if (error == 0) error = writer.FinishRow();
   if (error == 0 && mark.has_value()) error = writer.WriteMark(*mark);

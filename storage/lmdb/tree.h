@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -68,9 +69,9 @@ class Tree {
 
   // The checkpoint thread.
   enum class Outcome { kDone, kMapFull, kDiskFull };  // nothing was changed unless kDone
-  // One transaction: `count` entries from the cursor on, their shares in leaf sums and counts, and
-  // the mark, if given; on the disk when it returns. before_commit may be empty.
-  Result<Outcome> WriteBatch(ObjectBuffer::Cursor from, size_t count,
+  // One transaction: the entries, which are in order, their shares in leaf sums and counts, and the
+  // mark, if given; on the disk when it returns. before_commit may be empty.
+  Result<Outcome> WriteBatch(std::span<const ObjectBuffer::Entry* const> entries,
                              const std::optional<LogMark>& mark,
                              const std::function<void()>& before_commit);
 

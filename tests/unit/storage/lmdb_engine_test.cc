@@ -288,7 +288,7 @@ TEST(EngineMemory, CountsWhatTheAllocatorHolds) {
       const std::string key = std::to_string(i);
       const Position at = TestPosition(key);
       const std::string image = TestRecord(key, 1, std::string(i % 50, 'v'));
-      buffer.Set(buffer.LowerBound(at), at, Image(image), 1);
+      buffer.Set(at, Image(image), 1);
     }
     const auto buffered = mallinfo2().uordblks + mallinfo2().hblkhd - empty;
     EXPECT_NEAR(static_cast<double>(buffer.held()), static_cast<double>(buffered),
