@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <map>
 
 #include "base/check.h"
@@ -38,6 +39,24 @@ struct PositionKey {
   explicit PositionKey(const Position& position) { EncodePosition(position, bytes); }
   MDB_val value() { return {kPositionBytes, bytes}; }
 };
+
+// The order of bytes, which is LMDB's own: only faster, for a search compares a dozen times.
+int ComparePositions(const MDB_val* a, const MDB_val* b) {
+  const auto* left = static_cast<const char*>(a->mv_data);
+  const auto* right = static_cast<const char*>(b->mv_data);
+  const auto part = [](const char* bytes, size_t at) {
+    uint64_t word;
+    std::memcpy(&word, bytes + at, sizeof(word));
+    return __builtin_bswap64(word);
+  };
+  // The third word overlaps the second: what it repeats is equal.
+  for (const size_t at : {size_t{0}, size_t{8}, kPositionBytes - sizeof(uint64_t)}) {
+    const uint64_t x = part(left, at);
+    const uint64_t y = part(right, at);
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return 0;
+}
 
 // One slot's row in `leaves`.
 struct LeafRow {
@@ -132,6 +151,7 @@ Result<void> Tree::Parts::OpenDatabases() {
   int error = mdb_txn_begin(env, nullptr, 0, &txn);
   if (error != 0) return Fail("cannot open", error);
   if (error == 0) error = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
+  if (error == 0) error = mdb_set_compare(txn, data, ComparePositions);
   if (error == 0) error = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
   if (error == 0) error = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
   MDB_val key = ValueOf(kFormatKey);
