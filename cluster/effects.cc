@@ -3,17 +3,16 @@
 namespace cartwheel {
 namespace {
 
-// Between turns no more room than this is kept.
 constexpr size_t kKeptFrameBytes = 1 << 20;
 
 }  // namespace
 
-void Effects::AddSend(NodeId to, bool response, uint64_t after, std::string_view frame) {
+void Outbox::Add(NodeId to, bool response, uint64_t after, std::string_view frame) {
   sends.push_back({to, after, response, frames.size(), frame.size()});
   frames.append(frame);
 }
 
-void Effects::ClearSends() {
+void Outbox::Clear() {
   sends.clear();
   frames.clear();
   if (frames.capacity() > kKeptFrameBytes) frames.shrink_to_fit();
@@ -21,7 +20,7 @@ void Effects::ClearSends() {
 
 void Effects::Clear() {
   control.reset();
-  ClearSends();
+  outbox.Clear();
   sends_to_address.clear();
   answers.clear();
   log.clear();

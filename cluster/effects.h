@@ -20,8 +20,21 @@ struct Send {
   NodeId to = 0;
   uint64_t after = 0;
   bool response = false;  // goes back on the connection its request came from; else on our own link
-  size_t begin = 0;       // its frame, an encoded message, in Effects::frames
+  size_t begin = 0;       // its frame, an encoded message, in Outbox::frames
   size_t bytes = 0;
+};
+
+// What is to be sent, and the bytes of it all in one buffer.
+struct Outbox {
+  std::vector<Send> sends;
+  std::string frames;
+
+  void Add(NodeId to, bool response, uint64_t after, std::string_view frame);
+  std::string_view FrameOf(const Send& send) const {
+    return std::string_view(frames).substr(send.begin, send.bytes);
+  }
+  // Keeps its room, within reason.
+  void Clear();
 };
 
 // To a node whose id is not known yet: a seed, the argument of DYN.JOIN. Its answers arrive as
@@ -40,19 +53,13 @@ struct LogLine {
 
 struct Effects {
   std::optional<std::string> control;  // the node's whole control image, replacing the last one
-  std::vector<Send> sends;
-  std::string frames;  // of all sends, one behind the other
+  Outbox outbox;
   std::vector<SendToAddress> sends_to_address;
   std::vector<Answer> answers;
   std::vector<LogLine> log;
   bool ring_changed = false;        // Node::state() is another one now
   std::optional<std::string> stop;  // this node must exit 1, and why (it was removed)
 
-  std::string_view FrameOf(const Send& send) const {
-    return std::string_view(frames).substr(send.begin, send.bytes);
-  }
-  void AddSend(NodeId to, bool response, uint64_t after, std::string_view frame);
-  void ClearSends();
   void Clear();
 };
 

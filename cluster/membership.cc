@@ -304,7 +304,7 @@ void Membership::Adopt(Step step, ClusterState state) {
 // --- saying ---
 
 void Membership::Say(Step step, NodeId to, bool response, const ControlMessage& message) const {
-  step.effects->AddSend(to, response, 0, EncodeControl(message));
+  step.effects->outbox.Add(to, response, 0, EncodeControl(message));
 }
 
 void Membership::Log(Step step, LogLevel level, std::string text) const {

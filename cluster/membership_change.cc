@@ -73,7 +73,7 @@ void Membership::On(Step step, NodeId from, const Accepted& message) {
 
 void Membership::CarryOut(Step step, Register::Output output) {
   for (const Register::Send& send : output.sends) {
-    step.effects->AddSend(send.to, send.response, 0, send.frame);
+    step.effects->outbox.Add(send.to, send.response, 0, send.frame);
   }
   if (output.decision) Decided(step, *output.decision);
 }

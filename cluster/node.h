@@ -90,6 +90,7 @@ class Node {
   // Settings that CONFIG SET changes.
   void SetReplicaTimeout(int64_t ms);
   void SetHedgeDelay(int64_t ms);
+  void SetMaxValueBytes(uint64_t bytes);
 
  private:
   struct Parts;

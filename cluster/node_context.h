@@ -38,9 +38,10 @@ struct Turn {
  private:
   template <typename Message>
   void Add(NodeId to, bool response, uint64_t after, const Message& message) const {
-    const size_t begin = effects->frames.size();
-    Encode(message, &effects->frames);
-    effects->sends.push_back({to, after, response, begin, effects->frames.size() - begin});
+    Outbox& outbox = effects->outbox;
+    const size_t begin = outbox.frames.size();
+    Encode(message, &outbox.frames);
+    outbox.sends.push_back({to, after, response, begin, outbox.frames.size() - begin});
   }
 };
 

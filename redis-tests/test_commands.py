@@ -808,6 +808,8 @@ class ValueLimits(OneNode):
         self.assert_error("ERR string exceeds maximum allowed size (proto-max-bulk-len)",
                           "APPEND", "limit", "y")
         self.assertEqual(self.c.call("STRLEN", "limit"), 1 << 20)
+        self.c.call("CONFIG", "SET", "proto-max-bulk-len", str(2 << 20))
+        self.assertEqual(self.c.call("APPEND", "limit", "y"), (1 << 20) + 1)
 
 
 class Dyn(OneNode):

@@ -46,8 +46,8 @@ void Driver::Deliver() {
 
 bool Driver::HasWork() const {
   return clients_->AnyWoken() || effects_.control || !effects_.answers.empty() ||
-         !effects_.sends.empty() || !effects_.sends_to_address.empty() || !effects_.log.empty() ||
-         effects_.stop;
+         !effects_.outbox.sends.empty() || !effects_.sends_to_address.empty() ||
+         !effects_.log.empty() || effects_.stop;
 }
 
 void Driver::EndTurn() {
@@ -92,17 +92,19 @@ void Driver::ReleaseSends(uint64_t stored) {
     bus_->Send(send.to, send.response, send.frame);
     return true;
   });
-  for (const Send& send : effects_.sends) {
-    const std::string_view frame = effects_.FrameOf(send);
+  std::swap(outbox_, effects_.outbox);
+  for (const Send& send : outbox_.sends) {
+    const std::string_view frame = outbox_.FrameOf(send);
     if (send.after > stored) {
       waiting_sends_.push_back({send.to, send.response, send.after, std::string(frame)});
     } else {
       bus_->Send(send.to, send.response, frame);
     }
   }
-  effects_.ClearSends();
-  for (const SendToAddress& send : effects_.sends_to_address) bus_->SendTo(send.to, send.frame);
-  effects_.sends_to_address.clear();
+  outbox_.Clear();
+  sends_to_address_.swap(effects_.sends_to_address);
+  for (const SendToAddress& send : sends_to_address_) bus_->SendTo(send.to, send.frame);
+  sends_to_address_.clear();
 }
 
 // The timer is set anew only for an earlier deadline; one that fires too early does no harm.

@@ -99,7 +99,10 @@ class Driver {
   std::vector<std::unique_ptr<Listener>> listeners_;
 
   Effects effects_;
-  std::vector<Answer> answers_;             // being delivered
+  // Being carried out, which may lead to more: a link that breaks is an input.
+  std::vector<Answer> answers_;
+  Outbox outbox_;
+  std::vector<SendToAddress> sends_to_address_;
   std::vector<WaitingSend> waiting_sends_;  // for the engine, in order
   int64_t armed_for_us_ = INT64_MAX;
   int64_t swept_clients_at_us_ = 0;

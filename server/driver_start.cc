@@ -278,6 +278,7 @@ Result<void> Driver::ChangeOption(std::string_view name, std::string_view value)
   server_.options = std::move(changed);
   node_->SetReplicaTimeout(server_.options.replica_timeout_ms);
   node_->SetHedgeDelay(server_.options.hedge_delay_ms);
+  node_->SetMaxValueBytes(server_.options.proto_max_bulk_bytes);
   SetLogLevel(server_.options.loglevel);
   return {};
 }

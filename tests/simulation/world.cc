@@ -305,8 +305,8 @@ void World::EndTurn(int node) {
   if (!dies || stage == 2) CHECK(n.engine.Flush().has_value());
   if (!dies || early) {
     const uint64_t stored = early ? UINT64_MAX : n.engine.sequences().stored;
-    for (const Send& send : effects_.sends) {
-      Packet packet{send.to, send.response, std::string(effects_.FrameOf(send))};
+    for (const Send& send : effects_.outbox.sends) {
+      Packet packet{send.to, send.response, std::string(effects_.outbox.FrameOf(send))};
       if (send.after <= stored) {
         Dispatch(node, std::move(packet));
       } else {
