@@ -102,6 +102,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .kind = op->version.kind,
                                    .expires_at_ms = op->version.expires_at_ms,
                                    .db = op->key.db,
+                                   .stamp = context_->StampOf(turn),
                                    .key = op->key.bytes,
                                    .context = given,
                                    .bytes = op->version.bytes});

@@ -71,6 +71,10 @@ class Parts {
     return static_cast<T>(in_range_ ? value : 0);
   }
   bool Flag() { return (Number() & 1) != 0; }
+  Stamp ReadStamp() {
+    const uint64_t run = Number();
+    return {run, Signed()};
+  }
   std::string_view Field() {
     if (next_ < fields_.size()) return fields_[next_++];
     in_range_ = false;
@@ -114,7 +118,9 @@ void Encode(const MintRequest& m, std::string* out) {
                   .Number(m.plain ? 1 : 0)
                   .Number(static_cast<uint64_t>(m.kind))
                   .Number(Unsigned(m.expires_at_ms))
-                  .Number(m.db),
+                  .Number(m.db)
+                  .Number(m.stamp.run)
+                  .Number(Unsigned(m.stamp.sent_us)),
               {m.key, m.context, m.bytes}, out);
 }
 void Encode(const MintResponse& m, std::string* out) {
@@ -180,7 +186,12 @@ void Encode(const CountResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.keys), {}, out);
 }
 void Encode(const Ping& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {}, out);
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(m.stamp.run)
+                  .Number(Unsigned(m.stamp.sent_us)),
+              {}, out);
 }
 void Encode(const Pong& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request), {}, out);
@@ -225,6 +236,7 @@ bool Decode(Fields fields, MintRequest* m) {
   m->kind = in.Small<Kind>(static_cast<uint64_t>(Kind::kTombstone));
   m->expires_at_ms = in.Signed();
   m->db = in.Small<uint32_t>(kMaxDb);
+  m->stamp = in.ReadStamp();
   m->key = in.Field();
   m->context = in.Field();
   m->bytes = in.Field();
@@ -324,6 +336,7 @@ bool Decode(Fields fields, Ping* m) {
   Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
+  m->stamp = in.ReadStamp();
   return in.ok();
 }
 bool Decode(Fields fields, Pong* m) {

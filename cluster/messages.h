@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "cluster/transit.h"
 #include "cluster/types.h"
 #include "cluster/update.h"
 #include "storage/object.h"
@@ -49,7 +50,8 @@ struct CompareRequest {
   std::string_view key;
 };
 
-// Asks a replica to mint a version: apply the write locally under a new dot.
+// Asks a replica to mint a version: apply the write locally under a new dot. One that waited so
+// long that the asker may have gone elsewhere is refused.
 struct MintRequest {
   static constexpr uint8_t kType = 14;
   uint64_t request = 0;
@@ -59,6 +61,7 @@ struct MintRequest {
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
   uint32_t db = 0;
+  Stamp stamp;
   std::string_view key;
   std::string_view context;  // encoded
   std::string_view bytes;
@@ -148,11 +151,12 @@ struct CountResponse {
   uint64_t keys = 0;
 };
 
-// Is the peer alive? Sent on idle links.
+// Is the peer alive? Sent on new and on idle links.
 struct Ping {
   static constexpr uint8_t kType = 24;
   uint64_t request = 0;
   uint64_t epoch = 0;
+  Stamp stamp;
 };
 struct Pong {
   static constexpr uint8_t kType = 25;

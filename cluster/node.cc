@@ -98,6 +98,7 @@ struct Node::Parts {
     ranges.OnCountResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const Ping& m) {
+    context.transit.Waited(from, m.stamp, turn.now.mono_us);
     turn.Respond(from, Pong{.request = m.request});
   }
   void On(const Turn&, NodeId, const Pong&) {}
@@ -195,7 +196,8 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
 void Node::Parts::Dispatch(const Turn& turn, const LinkUp& link) {
   coordinator.ForgetCompared();
   if (membership.ready()) {
-    turn.Request(link.peer, Ping{.request = 0, .epoch = context.epoch()});
+    turn.Request(link.peer,
+                 Ping{.request = 0, .epoch = context.epoch(), .stamp = context.StampOf(turn)});
   }
 }
 
@@ -217,7 +219,8 @@ void Node::Parts::Probe(const Turn& turn) {
   probe_us = turn.now.mono_us + context.options.node_timeout_ms * 1000 / 6;
   context.liveness.Expire(turn.now.mono_us);
   for (const NodeId node : context.liveness.ToProbe(turn.now.mono_us)) {
-    turn.Request(node, Ping{.request = 0, .epoch = context.epoch()});
+    turn.Request(node,
+                 Ping{.request = 0, .epoch = context.epoch(), .stamp = context.StampOf(turn)});
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);

@@ -18,6 +18,7 @@
 #include "cluster/replica.h"
 #include "cluster/ring.h"
 #include "cluster/status_counters.h"
+#include "cluster/transit.h"
 
 namespace cartwheel {
 
@@ -60,12 +61,15 @@ struct NodeContext {
   HybridClock clock;
   Liveness liveness;
   Replica replica;
+  Transit transit;
   // Set while a ring is known.
   const ClusterState* state = nullptr;
   std::optional<Ring> ring;
 
   NodeId self() const { return options.id; }
   uint64_t epoch() const { return state->epoch; }
+
+  Stamp StampOf(const Turn& turn) { return {replica.births()->era(), turn.now.mono_us}; }
 
   KeyRef Locate(uint32_t db, std::string_view key) const {
     return {PositionOf(db, key, state->settings.partitioner), db, key};

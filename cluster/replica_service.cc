@@ -66,7 +66,13 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   MintResponse response{
       .request = request.request, .status = MintStatus::kFailed, .object = {}, .error = {}};
   auto given = DecodeContext(request.context);
-  if (!given || request.operation == 0) {
+  // Who asked gives up after replica-timeout and has the write minted elsewhere. Minted here after
+  // that, by a node that stood still or behind a link that was cut, an old value would come back
+  // over newer ones that were acknowledged meanwhile.
+  const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
+  const bool late = waited_us > context_->options.replica_timeout_ms * 1000 / 2;
+  if (late) ++context_->counters.mints_too_late;
+  if (late || !given || request.operation == 0) {
     turn.Respond(from, response);
     return;
   }

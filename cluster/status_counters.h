@@ -20,6 +20,7 @@ struct StatusCounters {
   uint64_t messages_unknown = 0;
   uint64_t messages_bad = 0;
   uint64_t mint_retries = 0;
+  uint64_t mints_too_late = 0;  // requests refused because they had waited too long
   // Reads that saw 1, 2, 3, and 4 or more versions (Dynamo, section 6.3).
   std::array<uint64_t, 4> reads_by_siblings{};
   uint64_t operations_in_flight = 0;  // gauge

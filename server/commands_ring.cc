@@ -67,6 +67,7 @@ std::vector<Counter> CountersOf(const StatusCounters& counters) {
           {"clock-amnesia", counters.clock_amnesia},
           {"clock-skew-refused", counters.clock_skew_refused},
           {"mint-retries", counters.mint_retries},
+          {"mints-too-late", counters.mints_too_late},
           {"messages-received", counters.messages_received},
           {"messages-unknown", counters.messages_unknown},
           {"messages-bad", counters.messages_bad},

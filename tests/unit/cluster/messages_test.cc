@@ -54,7 +54,7 @@ std::vector<AnyMessage> Samples() {
       ReadResponse{1, ReadStatus::kObject, "object"},
       ReadResponse{1, ReadStatus::kSame, {}},
       CompareRequest{2, 3, 0xffffffffffffffffULL, 1, std::string_view("\r\n\0", 3)},
-      MintRequest{3, 4, 5, true, Kind::kTombstone, -1, 6, "key", "context", ""},
+      MintRequest{3, 4, 5, true, Kind::kTombstone, -1, 6, {7, -8}, "key", "context", ""},
       MintResponse{6, MintStatus::kTooMany, "", "why"},
       MergeRequest{7, 8, true, 9, "key", std::string_view("\0\1\2", 3)},
       MergeResponse{8, true},
@@ -64,7 +64,7 @@ std::vector<AnyMessage> Samples() {
       scanned,
       CountRequest{12, 13, 14, "partitions"},
       CountResponse{15, 16},
-      Ping{17, 18},
+      Ping{17, 18, {19, 20}},
       Pong{19},
   };
 }
