@@ -183,7 +183,7 @@ void Encode(const CountRequest& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.db), {m.partitions}, out);
 }
 void Encode(const CountResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.keys), {}, out);
+  AppendFrame(Head(m.kType).Number(m.request), {m.counts}, out);
 }
 void Encode(const Ping& m, std::string* out) {
   AppendFrame(Head(m.kType)
@@ -329,7 +329,7 @@ bool Decode(Fields fields, CountRequest* m) {
 bool Decode(Fields fields, CountResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->keys = in.Number();
+  m->counts = in.Field();
   return in.ok();
 }
 bool Decode(Fields fields, Ping* m) {

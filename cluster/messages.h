@@ -137,7 +137,7 @@ struct ScanResponse {
   std::vector<Entry> entries;
 };
 
-// How many keys of a db have a value in the given partitions.
+// How many keys of a db have a value in each of the given partitions.
 struct CountRequest {
   static constexpr uint8_t kType = 22;
   uint64_t request = 0;
@@ -148,7 +148,7 @@ struct CountRequest {
 struct CountResponse {
   static constexpr uint8_t kType = 23;
   uint64_t request = 0;
-  uint64_t keys = 0;
+  std::string_view counts;  // varints, in the order of the partitions
 };
 
 // Is the peer alive? Sent on new and on idle links.

@@ -133,35 +133,47 @@ void RangeCoordinator::OnScanResponse(const Turn& turn, NodeId from, const ScanR
   scans_.emplace(round, std::move(ready));
 }
 
+// Every live replica of a partition counts it. The median answers: a replica that missed writes
+// while it was away has too few keys, one that missed deletions too many.
 void RangeCoordinator::Start(const Turn& turn, uint64_t client, const CountOperation& operation) {
   const Ring& ring = *context_->ring;
-  std::map<NodeId, std::vector<uint32_t>> shares;
-  for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
-    shares[context_->FirstLive(ring.FirstSlot(partition))].push_back(partition);
-  }
-  const uint64_t id = next_id_++;
   Count count;
   count.client = client;
   count.db = operation.db;
-  count.final_us = turn.now.mono_us + 2 * context_->options.replica_timeout_ms * 1000;
-  for (const auto& [node, partitions] : shares) {
-    if (node == context_->self()) {
-      count.keys += CountLocally(*context_->replica.engine(), ring, operation.db, partitions);
-      continue;
+  count.final_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+  count.said.resize(ring.partition_count());
+  for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
+    const auto slot = static_cast<uint16_t>(ring.FirstSlot(partition));
+    for (const NodeId node : ring.Replicas(slot)) {
+      if (node == context_->self()) {
+        count.said[partition].push_back(
+            CountLocally(*context_->replica.engine(), ring, operation.db, partition));
+      } else if (context_->liveness.IsAlive(node) || node == context_->FirstLive(slot)) {
+        count.waits_for[node].push_back(partition);
+      }
     }
+  }
+  const uint64_t id = next_id_++;
+  for (const auto& [node, partitions] : count.waits_for) {
     std::string list;
     for (const uint32_t partition : partitions) PutVarint(&list, partition);
-    count.waits_for.push_back(node);
     turn.Request(
         node,
         CountRequest{
             .request = id, .epoch = context_->epoch(), .db = operation.db, .partitions = list});
   }
-  if (count.waits_for.empty()) {
-    turn.effects->answers.push_back({client, 0, CountAnswer{count.keys}});
-    return;
+  if (!count.waits_for.empty() || !Conclude(turn, &count)) counts_.emplace(id, std::move(count));
+}
+
+bool RangeCoordinator::Conclude(const Turn& turn, Count* count) {
+  uint64_t keys = 0;
+  for (auto& said : count->said) {
+    if (said.empty()) return false;
+    std::sort(said.begin(), said.end());
+    keys += said[said.size() / 2];
   }
-  counts_.emplace(id, std::move(count));
+  turn.effects->answers.push_back({count->client, 0, CountAnswer{keys}});
+  return true;
 }
 
 void RangeCoordinator::OnCountResponse(const Turn& turn, NodeId from,
@@ -169,13 +181,17 @@ void RangeCoordinator::OnCountResponse(const Turn& turn, NodeId from,
   const auto it = counts_.find(response.request);
   if (it == counts_.end()) return;
   Count& count = it->second;
-  const auto waiting = std::find(count.waits_for.begin(), count.waits_for.end(), from);
+  const auto waiting = count.waits_for.find(from);
   if (waiting == count.waits_for.end()) return;
+  Reader reader(response.counts);
+  for (const uint32_t partition : waiting->second) {
+    const uint64_t keys = reader.Varint();
+    if (!reader.ok()) break;
+    // The ring may have another shape by now.
+    if (partition < count.said.size()) count.said[partition].push_back(keys);
+  }
   count.waits_for.erase(waiting);
-  count.keys += response.keys;
-  if (!count.waits_for.empty()) return;
-  turn.effects->answers.push_back({count.client, 0, CountAnswer{count.keys}});
-  counts_.erase(it);
+  if (count.waits_for.empty() && Conclude(turn, &count)) counts_.erase(it);
 }
 
 // A count that waits for a lost node begins again without it; a scan's run is asked again of others
@@ -183,8 +199,7 @@ void RangeCoordinator::OnCountResponse(const Turn& turn, NodeId from,
 void RangeCoordinator::OnPeerLost(const Turn& turn, NodeId peer) {
   std::vector<Count> again;
   for (auto it = counts_.begin(); it != counts_.end();) {
-    const auto& waits = it->second.waits_for;
-    if (std::find(waits.begin(), waits.end(), peer) == waits.end()) {
+    if (!it->second.waits_for.contains(peer)) {
       ++it;
       continue;
     }
@@ -201,9 +216,11 @@ void RangeCoordinator::Tick(const Turn& turn) {
       ++it;
       continue;
     }
-    for (const NodeId node : it->second.waits_for) context_->liveness.Suspect(node);
-    ++context_->counters.no_quorum;
-    turn.effects->answers.push_back({it->second.client, 0, NoQuorum{'R', 1, 0}});
+    for (const auto& [node, partitions] : it->second.waits_for) context_->liveness.Suspect(node);
+    if (!Conclude(turn, &it->second)) {
+      ++context_->counters.no_quorum;
+      turn.effects->answers.push_back({it->second.client, 0, NoQuorum{'R', 1, 0}});
+    }
     it = counts_.erase(it);
   }
   std::vector<Scan> again;

@@ -2,6 +2,8 @@
 // asked of the nodes that hold them and put together. Few are in flight at a time.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -49,12 +51,15 @@ class RangeCoordinator {
     uint64_t client = 0;
     uint32_t db = 0;
     int64_t final_us = 0;
-    uint64_t keys = 0;
-    std::vector<NodeId> waits_for;
+    // By partition, what each of its replicas says.
+    std::vector<absl::InlinedVector<uint64_t, 3>> said;
+    std::map<NodeId, std::vector<uint32_t>> waits_for;  // and for which partitions
   };
 
   void AskRun(const Turn& turn, Scan* scan);
   std::vector<NodeId> ChooseRun(Scan* scan) const;
+  // True when it has heard of every partition: answers with what is there.
+  bool Conclude(const Turn& turn, Count* count);
   // True when the scan is answered (and may be erased).
   bool Advance(const Turn& turn, Scan* scan);
   void MergePages(const Turn& turn, Scan* scan);

@@ -148,9 +148,12 @@ void ReplicaService::OnCount(const Turn& turn, NodeId from, const CountRequest& 
       partitions.push_back(static_cast<uint32_t>(partition));
     }
   }
-  const uint64_t keys =
-      CountLocally(*context_->replica.engine(), *context_->ring, request.db, partitions);
-  turn.Respond(from, CountResponse{.request = request.request, .keys = keys});
+  std::string counts;
+  for (const uint32_t partition : partitions) {
+    PutVarint(&counts,
+              CountLocally(*context_->replica.engine(), *context_->ring, request.db, partition));
+  }
+  turn.Respond(from, CountResponse{.request = request.request, .counts = counts});
 }
 
 LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor, uint16_t last_slot,
@@ -184,12 +187,10 @@ LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor,
 }
 
 uint64_t CountLocally(const StorageEngine& engine, const Ring& ring, uint32_t db,
-                      const std::vector<uint32_t>& partitions) {
+                      uint32_t partition) {
   uint64_t keys = 0;
-  for (const uint32_t partition : partitions) {
-    for (uint32_t slot = ring.FirstSlot(partition); slot <= ring.LastSlot(partition); ++slot) {
-      keys += engine.ValueCount(db, static_cast<uint16_t>(slot));
-    }
+  for (uint32_t slot = ring.FirstSlot(partition); slot <= ring.LastSlot(partition); ++slot) {
+    keys += engine.ValueCount(db, static_cast<uint16_t>(slot));
   }
   return keys;
 }

@@ -36,8 +36,8 @@ struct LocalPage {
 LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor, uint16_t last_slot,
                       uint32_t count);
 
-// Values of the db in the partitions, as stored here.
+// Values of the db in the partition, as stored here.
 uint64_t CountLocally(const StorageEngine& engine, const Ring& ring, uint32_t db,
-                      const std::vector<uint32_t>& partitions);
+                      uint32_t partition);
 
 }  // namespace cartwheel

@@ -25,20 +25,20 @@ class Transit {
   // run of the sender that is over. The first message of a run sets what is fast.
   static constexpr int64_t kTooOld = INT64_MAX;
   int64_t Waited(NodeId from, const Stamp& stamp, int64_t now_us) {
-    Peer& peer = peers_[from];
+    Sender& sender = senders_[from];
     // A peer that was made anew with a clock that is behind is heard again after a while.
-    const bool quiet = now_us - peer.heard_us >= kWindowUs;
-    if (stamp.run < peer.run && !quiet) return kTooOld;
+    const bool quiet = now_us - sender.heard_us >= kWindowUs;
+    if (stamp.run < sender.run && !quiet) return kTooOld;
     const int64_t took = now_us - stamp.sent_us;
-    if (stamp.run != peer.run) peer = {stamp.run, now_us, now_us, took, took};
-    peer.heard_us = now_us;
-    if (now_us - peer.window_us >= kWindowUs) {
-      peer.window_us = now_us;
-      peer.least_before = peer.least;
-      peer.least = took;
+    if (stamp.run != sender.run) sender = {stamp.run, now_us, now_us, took, took};
+    sender.heard_us = now_us;
+    if (now_us - sender.window_us >= kWindowUs) {
+      sender.window_us = now_us;
+      sender.least_before = sender.least;
+      sender.least = took;
     }
-    peer.least = std::min(peer.least, took);
-    return took - std::min(peer.least, peer.least_before);
+    sender.least = std::min(sender.least, took);
+    return took - std::min(sender.least, sender.least_before);
   }
 
  private:
@@ -46,14 +46,14 @@ class Transit {
   // two of these.
   static constexpr int64_t kWindowUs = 10'000'000;
 
-  struct Peer {
+  struct Sender {
     uint64_t run = 0;
     int64_t heard_us = 0;
     int64_t window_us = 0;  // since when `least` is
     int64_t least = 0;
     int64_t least_before = 0;  // of the window before
   };
-  absl::flat_hash_map<NodeId, Peer> peers_;
+  absl::flat_hash_map<NodeId, Sender> senders_;
 };
 
 }  // namespace cartwheel

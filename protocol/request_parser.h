@@ -19,7 +19,7 @@ namespace cartwheel {
 
 struct ParserLimits {
   uint64_t max_bulk_bytes = 512ULL << 20;
-  uint64_t max_arguments = 1ULL << 20;
+  uint64_t max_arguments = 1ULL << 24;
   uint64_t max_command_bytes = 1ULL << 30;  // all bulks of one command together
   uint64_t max_inline_bytes = 64ULL << 10;  // also bounds the lines that announce lengths
   // Before AUTH: Redis allows 10 arguments of 16 KiB.

@@ -1072,7 +1072,7 @@ class Passwords(OneNode):
                         ("DYN.GET", "x"), ("SHUTDOWN",), ("CLIENT", "ID")):
             self.assert_error("NOAUTH Authentication required.", *command)
         self.assert_error_starts("NOAUTH HELLO must be called with the client already "
-                                 "authenticated, otherwise the HELLO <proto> AUTH <user> <pass>",
+                                 "authenticated, otherwise the HELLO AUTH <user> <pass>",
                                  "HELLO", "3")
         self.assertEqual(self.c.raw("RESET"), b"+RESET\r\n")
         self.assertEqual(self.c.call("QUIT"), "OK")

@@ -99,8 +99,8 @@ void HelloCommand(Call& call) {
   if (!call.session().authenticated) {
     return call.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
-        "RESP protocol version at the same time");
+        "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+        "protocol version at the same time");
   }
   if (name != nullptr) {
     if (!IsClientName(*name)) return call.Error(kBadClientName);

@@ -4,6 +4,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <memory>
 
 namespace cartwheel {
@@ -22,6 +25,13 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 }  // namespace
 
 Result<void> OpenLog(const std::string& path, LogLevel level) {
+  // spdlog would make missing directories.
+  std::FILE* const file = path.empty() ? nullptr : std::fopen(path.c_str(), "ae");
+  if (!path.empty() && file == nullptr) {
+    return Error(ErrorCode::kIo,
+                 fmt::format("option 'logfile': bad value '{}': {}", path, std::strerror(errno)));
+  }
+  if (file != nullptr) std::fclose(file);
   spdlog::sink_ptr sink;
   try {
     if (path.empty()) {

@@ -63,7 +63,7 @@ std::vector<AnyMessage> Samples() {
       ScanRequest{10, 1, 2, kCursorEnd - 1, 16383, 10},
       scanned,
       CountRequest{12, 13, 14, "partitions"},
-      CountResponse{15, 16},
+      CountResponse{15, "\x10\x01"},
       Ping{17, 18, {19, 20}},
       Pong{19},
   };

@@ -148,7 +148,7 @@ TEST(RequestParserTest, ProtocolErrorsAreWordedAsInRedis) {
       {"*01\r\n", "invalid multibulk length"},
       {"*+1\r\n", "invalid multibulk length"},
       {"* 1\r\n", "invalid multibulk length"},
-      {"*1048577\r\n", "invalid multibulk length"},
+      {"*16777217\r\n", "invalid multibulk length"},
       {"*3000000000\r\n", "invalid multibulk length"},
       {"*99999999999999999999\r\n", "invalid multibulk length"},
       {"*1\r\nfoo\r\n", "expected '$', got 'f'"},
