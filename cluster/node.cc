@@ -7,6 +7,7 @@
 
 #include "base/coding.h"
 #include "cluster/coordinator.h"
+#include "cluster/expiry_sweep.h"
 #include "cluster/membership.h"
 #include "cluster/messages.h"
 #include "cluster/node_context.h"
@@ -54,7 +55,8 @@ struct Node::Parts {
         membership(context.options, &context.random, &context.clock),
         service(&context),
         coordinator(&context),
-        ranges(&context) {}
+        ranges(&context),
+        expiry(&context.replica) {}
 
   // A db that was flushed, on the way of dropping what was in it.
   struct Sweep {
@@ -120,6 +122,7 @@ struct Node::Parts {
   ReplicaService service;
   Coordinator coordinator;
   RangeCoordinator ranges;
+  ExpirySweep expiry;
 
   uint64_t adopted_ring = 0;
   uint64_t adopted_epoch = 0;
@@ -186,6 +189,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   if (!membership.ready()) return;
   coordinator.Tick(turn);
   ranges.Tick(turn);
+  expiry.Tick(turn.now);
   if (turn.now.mono_us >= probe_us) Probe(turn);
   if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
     SweepSlice(kSweepRecords);
@@ -321,8 +325,9 @@ void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) return membership;
-  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
-                           parts_->ranges.NextDeadline(), parts_->probe_us});
+  int64_t next =
+      std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
+                parts_->expiry.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }

@@ -22,6 +22,10 @@ const Sibling* FindOperation(const Object& object, uint64_t operation) {
   return nullptr;
 }
 
+bool Expires(const Sibling& sibling) {
+  return sibling.kind == Kind::kValue && sibling.expires_at_ms != 0;
+}
+
 bool AllFlushed(const Object& object, uint64_t flushed_before) {
   return !object.siblings.empty() &&
          std::all_of(object.siblings.begin(), object.siblings.end(),
@@ -82,6 +86,7 @@ uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, 
   image_.clear();
   if (image_.capacity() > kKeptImageBytes) image_.shrink_to_fit();
   AppendRecord(hash, key.db, key.bytes, object, mark, &image_);
+  expiring_stored_ += std::any_of(object.siblings.begin(), object.siblings.end(), Expires) ? 1 : 0;
   return engine_->Put(key.position, image_);
 }
 
@@ -200,6 +205,37 @@ bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget
         return true;
       });
   for (const Position& position : dead) engine_->Drop(position);
+  return scanned.has_value() && more;
+}
+
+bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, bool* later) {
+  std::vector<std::pair<Position, std::string>> over;
+  bool more = false;
+  const auto scanned =
+      engine_->Scan(*from, kLastPosition, [&](const Position& position, std::string_view image) {
+        if (budget-- == 0) {
+          *from = position;
+          more = true;
+          return false;
+        }
+        const auto record = ParseRecord(image);
+        Object object;
+        if (!record || !record->has_value || !DecodeObject(record->object, &object)) return true;
+        bool any_over = false;
+        for (const Sibling& sibling : object.siblings) {
+          if (!Expires(sibling)) continue;
+          (sibling.expires_at_ms <= wall_ms ? any_over : *later) = true;
+        }
+        if (any_over) over.emplace_back(position, image);
+        return true;
+      });
+  for (const auto& [position, image] : over) {
+    const auto record = ParseRecord(image);
+    Object object;
+    DecodeObject(record->object, &object);
+    DropDeadBytes(&object, {wall_ms, 0});
+    Store({position, record->db, record->key}, object, record->version_hash, record->mark);
+  }
   return scanned.has_value() && more;
 }
 

@@ -99,6 +99,12 @@ class Replica {
   // Drops the records of a db (kAllDbs: of all) that were written before `flushed_before`, at most
   // `budget` records from `*from` on; false when the end was reached.
   bool SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget, Position* from);
+  // Empties the values whose time was over at `wall_ms`, among at most `budget` records from *from
+  // on: they count as deleted then. False when the end was reached. Notes in *later whether there
+  // are values whose time will come.
+  bool SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, bool* later);
+  // How many objects were stored that hold a value with an expiry.
+  uint64_t expiring_stored() const { return expiring_stored_; }
 
   StorageEngine* engine() const { return engine_; }
   Births* births() { return &births_; }
@@ -116,6 +122,7 @@ class Replica {
   Births births_;
   ReplicaLimits limits_;
   StatusCounters* counters_;
+  uint64_t expiring_stored_ = 0;
   std::string image_;  // of the record that is being stored
 };
 

@@ -799,6 +799,18 @@ class Keys(OneNode):
         self.assertEqual(replies, ["OK", "OK", None, "OK", b"2"])
 
 
+class Expiry(OneNode):
+
+    def test_expired_keys_are_not_counted_for_long(self):
+        self.c.call("SET", "stays", "1")
+        for i in range(50):
+            self.c.call("SET", "goes:%d" % i, "1", "PX", "50")
+        deadline = time.monotonic() + 10
+        while self.c.call("DBSIZE") != 1:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+
+
 class ValueLimits(OneNode):
 
     options = {"proto-max-bulk-len": str(1 << 20)}

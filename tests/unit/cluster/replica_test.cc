@@ -64,6 +64,37 @@ TEST_F(ReplicaTest, MintingOnOwnRecordGoesOnCounting) {
   EXPECT_EQ(Get("k").object.siblings.size(), 2U);
 }
 
+TEST_F(ReplicaTest, SweepEmptiesWhatExpiredAndKeepsTheVersion) {
+  for (int i = 0; i < 100; ++i) {
+    NewVersion version = Value("bytes", {}, true);
+    if (i % 2 == 0) version.expires_at_ms = kWall + 10 * i;
+    Put("k" + std::to_string(i), std::move(version));
+  }
+  const uint64_t before = Get("k20").hash;
+  EXPECT_EQ(replica_->expiring_stored(), 50U);
+  Position from;
+  bool later = false;
+  int slices = 1;
+  while (replica_->SweepExpired(kWall + 500, 30, &from, &later)) ++slices;
+  EXPECT_EQ(slices, 4);
+  EXPECT_TRUE(later);
+  for (int i = 0; i < 100; ++i) {
+    const StoredVersion version = Get("k" + std::to_string(i));
+    const bool emptied = i % 2 == 0 && i <= 50;
+    EXPECT_EQ(version.object.siblings[0].bytes, emptied ? "" : "bytes") << i;
+  }
+  EXPECT_EQ(Get("k20").hash, before);
+  uint64_t values = 0;
+  for (uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    values += engine_.ValueCount(0, static_cast<uint16_t>(slot));
+  }
+  EXPECT_EQ(values, 74U);
+  from = {};
+  later = false;
+  EXPECT_FALSE(replica_->SweepExpired(kWall + 5000, 1000, &from, &later));
+  EXPECT_FALSE(later);
+}
+
 TEST_F(ReplicaTest, PlainWriteReplacesAllThatIsHeld) {
   Put("k", Value("1"));
   Put("k", Value("2"));
