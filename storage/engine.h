@@ -30,7 +30,7 @@ struct Found {
 };
 
 struct EngineStats {
-  uint64_t records = 0;
+  uint64_t records = 0;       // the node's own: without hints
   uint64_t memory_bytes = 0;  // really held for records and buffers
   uint64_t disk_bytes = 0;
   uint64_t checkpoints = 0;
@@ -55,8 +55,11 @@ class StorageEngine {
   virtual Result<void> Flush() = 0;
 
   virtual Sequences sequences() const = 0;
+  // Somebody waits for the disk: has the sequence synced soon, whatever the policy.
+  virtual void SyncSoon(uint64_t sequence) = 0;
 
-  // Records with first <= position <= last in order, until visit returns false.
+  // Records with first <= position <= last in order, until visit returns false. Either both are
+  // hints or neither is.
   using Visitor = std::function<bool(const Position&, std::string_view image)>;
   virtual Result<void> Scan(const Position& first, const Position& last,
                             const Visitor& visit) const = 0;
