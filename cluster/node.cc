@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/coding.h"
+#include "cluster/anti_entropy.h"
 #include "cluster/coordinator.h"
 #include "cluster/expiry_sweep.h"
 #include "cluster/membership.h"
@@ -56,6 +57,7 @@ struct Node::Parts {
         service(&context),
         coordinator(&context),
         ranges(&context),
+        anti_entropy(&context),
         expiry(&context.replica) {}
 
   // A db that was flushed, on the way of dropping what was in it.
@@ -75,7 +77,10 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId from, const ReadRequest& m) { service.OnRead(turn, from, m); }
   void On(const Turn& turn, NodeId, const CompareRequest& m) { service.OnCompare(turn, m); }
   void On(const Turn& turn, NodeId from, const MintRequest& m) { service.OnMint(turn, from, m); }
-  void On(const Turn& turn, NodeId from, const MergeRequest& m) { service.OnMerge(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const MergeRequest& m) {
+    service.OnMerge(turn, from, m);
+    anti_entropy.OnMerged(turn, from, m);
+  }
   void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
   void On(const Turn& turn, NodeId from, const CountRequest& m) { service.OnCount(turn, from, m); }
   void On(const Turn& turn, NodeId from, const UpdateRequest& m) {
@@ -88,7 +93,7 @@ struct Node::Parts {
     coordinator.OnMintResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const MergeResponse& m) {
-    coordinator.OnMergeResponse(turn, from, m);
+    if (!anti_entropy.OnMergeResponse(turn, m)) coordinator.OnMergeResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const UpdateResponse& m) {
     coordinator.OnUpdateResponse(turn, from, m);
@@ -104,6 +109,15 @@ struct Node::Parts {
     turn.Respond(from, Pong{.request = m.request});
   }
   void On(const Turn&, NodeId, const Pong&) {}
+  void On(const Turn& turn, NodeId from, const TreeRequest& m) {
+    anti_entropy.OnTreeRequest(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const TreeResponse& m) {
+    anti_entropy.OnTreeResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const FetchRequest& m) {
+    anti_entropy.OnFetchRequest(turn, from, m);
+  }
 
   // A ring of one that holds data is never given up: membership must know before it acts.
   void NoteData() {
@@ -122,6 +136,7 @@ struct Node::Parts {
   ReplicaService service;
   Coordinator coordinator;
   RangeCoordinator ranges;
+  AntiEntropy anti_entropy;
   ExpirySweep expiry;
 
   uint64_t adopted_ring = 0;
@@ -152,6 +167,8 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
         } else if constexpr (std::is_same_v<Operation, ScanOperation> ||
                              std::is_same_v<Operation, CountOperation>) {
           ranges.Start(turn, op.id, operation);
+        } else if constexpr (std::is_same_v<Operation, RepairOperation>) {
+          anti_entropy.StartRepair(turn, op.id);
         } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
           coordinator.Start(turn, op.id, std::move(operation));
         }
@@ -179,7 +196,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     On(turn, frame.from, message);
   });
   if (done) return;
-  const bool known = FrameType(frame.fields) <= Pong::kType;
+  const bool known = FrameType(frame.fields) <= FetchRequest::kType;
   ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
 }
 
@@ -189,6 +206,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   if (!membership.ready()) return;
   coordinator.Tick(turn);
   ranges.Tick(turn);
+  anti_entropy.Tick(turn);
   expiry.Tick(turn.now);
   if (turn.now.mono_us >= probe_us) Probe(turn);
   if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
@@ -209,6 +227,7 @@ void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
   context.liveness.Suspect(link.peer);
   coordinator.OnPeerLost(turn, link.peer);
   ranges.OnPeerLost(turn, link.peer);
+  anti_entropy.OnPeerLost(turn, link.peer);
 }
 
 // Ticks come at least every probe interval: a longer silence was our own (a stopped process, a
@@ -228,7 +247,10 @@ void Node::Parts::Probe(const Turn& turn) {
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
-    if (alive) coordinator.ForgetCompared();
+    if (alive) {
+      coordinator.ForgetCompared();
+      anti_entropy.OnAlive(turn, node);
+    }
     turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
                                  "node " + FormatNodeId(node) +
                                      (alive ? " is alive" : " does not answer: taken for down")});
@@ -245,6 +267,7 @@ void Node::Parts::AdoptState(const Turn& turn) {
   context.ring.emplace(state);
   coordinator.ForgetCompared();
   context.liveness.SetMembers(state.members, turn.now.mono_us);
+  anti_entropy.OnRingChanged(turn);
   for (const auto& [db, flushed_before] : state.flushed_before) {
     uint64_t& known = adopted_flushes[db];
     if (known >= flushed_before) continue;
@@ -325,9 +348,9 @@ void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) return membership;
-  int64_t next =
-      std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
-                parts_->expiry.NextDeadline(), parts_->probe_us});
+  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
+                           parts_->ranges.NextDeadline(), parts_->anti_entropy.NextDeadline(),
+                           parts_->expiry.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }
@@ -344,5 +367,8 @@ const StatusCounters& Node::counters() const { return parts_->context.counters; 
 void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeout_ms = ms; }
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
+void Node::SetRepairRate(uint64_t bytes_per_second) {
+  parts_->anti_entropy.SetRate(bytes_per_second);
+}
 
 }  // namespace cartwheel

@@ -23,6 +23,11 @@ struct StatusCounters {
   uint64_t mints_too_late = 0;  // requests refused because they had waited too long
   // Reads that saw 1, 2, 3, and 4 or more versions (Dynamo, section 6.3).
   std::array<uint64_t, 4> reads_by_siblings{};
+  // Of comparisons that this node began, but for the bytes: it answers others', too.
+  uint64_t anti_entropy_last = 0;  // when one was done last, in ms since 1970; 0: never
+  uint64_t anti_entropy_rounds = 0;
+  uint64_t anti_entropy_keys_repaired = 0;
+  uint64_t anti_entropy_bytes_sent = 0;
   uint64_t operations_in_flight = 0;  // gauge
 };
 
