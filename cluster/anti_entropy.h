@@ -83,7 +83,7 @@ class AntiEntropy {
   std::optional<RepairRun> repair_;
   std::vector<NodeId> soon_;
   int64_t soon_us_ = 0;
-  int64_t round_us_ = 0;
+  int64_t round_us_ = kNever;  // no ring is known
   NodeId last_in_turn_ = 0;
   absl::btree_map<uint64_t, Fetch> fetches_;  // by the sender's job
 };

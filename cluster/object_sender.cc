@@ -112,7 +112,7 @@ void ObjectSender::Tick(const Turn& turn) {
     flights_.erase(flights_.begin());
     Land(flight);
     // One that was lost on the way is met again by the next comparison; silence ends it all.
-    if (jobs_.at(flight.job).answered_us < flight.sent_us) End(flight.job, true);
+    if (jobs_.at(flight.job).answered_us <= flight.sent_us) End(flight.job, true);
   }
   Pump(turn);
 }

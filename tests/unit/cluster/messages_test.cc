@@ -14,7 +14,7 @@ namespace {
 using AnyMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
-                 CountRequest, CountResponse, Ping, Pong>;
+                 CountRequest, CountResponse, Ping, Pong, TreeRequest, TreeResponse, FetchRequest>;
 
 std::string FrameOf(const AnyMessage& message) {
   std::string frame;
@@ -66,6 +66,10 @@ std::vector<AnyMessage> Samples() {
       CountResponse{15, "\x10\x01"},
       Ping{17, 18, {19, 20}},
       Pong{19},
+      TreeRequest{21, 22, TreeLevel::kLeaf, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
+      TreeResponse{23, false, true, {1, 2, 3}, "groups"},
+      TreeResponse{23, true, false, {}, {}},
+      FetchRequest{24, 25, "positions"},
   };
 }
 
