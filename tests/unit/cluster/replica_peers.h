@@ -217,6 +217,8 @@ class ReplicaPeers {
   std::map<uint8_t, uint64_t> sent;  // messages by type
   // When set, messages of this type vanish.
   std::optional<uint8_t> swallowed;
+  // When set, what is done to the last field of every tree message on its way.
+  std::function<void(std::string*)> damage;
 
  private:
   struct Packet {
@@ -237,10 +239,15 @@ class ReplicaPeers {
   void Deliver(const Packet& packet) {
     Peer& peer = (*this)[packet.to];
     const FrameReader reader(packet.frame);
-    if (!peer.up || swallowed == FrameType(reader.fields())) return;
+    const uint8_t type = FrameType(reader.fields());
+    if (!peer.up || swallowed == type) return;
+    std::vector<std::string_view> fields(reader.fields().begin(), reader.fields().end());
+    std::string last(fields.back());
+    if (damage && type >= TreeRequest::kType && type <= FetchRequest::kType) damage(&last);
+    fields.back() = last;
     Call(packet.to, [&](const Turn& turn) {
       const auto on = [&](const auto& message) { On(turn, &peer, packet.from, message); };
-      EXPECT_TRUE(DecodeData(reader.fields(), on).has_value());
+      EXPECT_TRUE(DecodeData(fields, on).has_value());
     });
   }
   static void On(const Turn& turn, Peer* peer, NodeId from, const MergeRequest& m) {
