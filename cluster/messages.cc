@@ -99,6 +99,11 @@ class Parts {
 };
 
 constexpr uint64_t kMaxDb = UINT32_MAX;
+// Beside a ReadResponse's status.
+constexpr uint64_t kBehind = 4;
+// Flags of a MintRequest.
+constexpr uint64_t kPlain = 1;
+constexpr uint64_t kMayPass = 2;
 // Flags of a MergeRequest.
 constexpr uint64_t kExchange = 1;
 constexpr uint64_t kSynced = 2;
@@ -115,7 +120,7 @@ void Encode(const ReadRequest& m, std::string* out) {
 }
 void Encode(const ReadResponse& m, std::string* out) {
   const auto status = static_cast<uint64_t>(m.status);
-  const Head head = Head(m.kType).Number(m.request).Number(status);
+  const Head head = Head(m.kType).Number(m.request).Number(status | (m.behind ? kBehind : 0));
   if (m.status == ReadStatus::kObject) {
     AppendFrame(head, {m.object}, out);
   } else {
@@ -131,7 +136,7 @@ void Encode(const MintRequest& m, std::string* out) {
                   .Number(m.request)
                   .Number(m.epoch)
                   .Number(m.operation)
-                  .Number(m.plain ? 1 : 0)
+                  .Number((m.plain ? kPlain : 0) | (m.may_pass ? kMayPass : 0))
                   .Number(static_cast<uint64_t>(m.kind))
                   .Number(Unsigned(m.expires_at_ms))
                   .Number(m.db)
@@ -274,7 +279,10 @@ bool Decode(Fields fields, ReadRequest* m) {
 bool Decode(Fields fields, ReadResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->status = in.Small<ReadStatus>(static_cast<uint64_t>(ReadStatus::kFailed));
+  const uint64_t status = in.Number();
+  m->behind = (status & kBehind) != 0;
+  m->status = static_cast<ReadStatus>(status & ~kBehind);
+  if (m->status > ReadStatus::kFailed) return false;
   if (m->status == ReadStatus::kObject) m->object = in.Field();
   return in.ok();
 }
@@ -292,7 +300,9 @@ bool Decode(Fields fields, MintRequest* m) {
   m->request = in.Number();
   m->epoch = in.Number();
   m->operation = in.Number();
-  m->plain = in.Flag();
+  const uint64_t flags = in.Number();
+  m->plain = (flags & kPlain) != 0;
+  m->may_pass = (flags & kMayPass) != 0;
   m->kind = in.Small<Kind>(static_cast<uint64_t>(Kind::kTombstone));
   m->expires_at_ms = in.Signed();
   m->db = in.Small<uint32_t>(kMaxDb);
@@ -306,7 +316,7 @@ bool Decode(Fields fields, MintRequest* m) {
 bool Decode(Fields fields, MintResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kFailed));
+  m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kPassed));
   m->object = in.Field();
   m->error = in.Field();
   return in.ok();

@@ -138,7 +138,6 @@ class Stage : public WorldObserver {
     setting("w", &options.settings.w);
     const auto age = line.options.find("tombstone-age");
     if (age != line.options.end()) options.tombstone_min_age_ms = ParseTime(age->second) / kMs;
-    options.anti_entropy = line.options.contains("anti-entropy");
     options.min_latency_us = options.max_latency_us = kMs;
     world_ = std::make_unique<World>(options, this);
     world_->set_trace([this](const std::string& trace) {
@@ -149,6 +148,9 @@ class Stage : public WorldObserver {
     });
     for (int i = 0; i < options.nodes; ++i) world_->Start(i);
     for (int i = 0; i < 600 && !Formed(); ++i) world_->RunUntil(world_->now_us() + 100 * kMs);
+    // All have compared what they do not hold yet.
+    world_->RunUntil(world_->now_us() + 10 * kSecond);
+    world_->set_anti_entropy(line.options.contains("anti-entropy"));
     Say(Formed() ? "a ring of " + line.words.at(1) : "no ring");
   }
 
