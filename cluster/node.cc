@@ -1,5 +1,7 @@
 #include "cluster/node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <type_traits>
@@ -13,6 +15,7 @@
 #include "cluster/node_context.h"
 #include "cluster/range_coordinator.h"
 #include "cluster/replica_service.h"
+#include "cluster/scrub.h"
 
 namespace cartwheel {
 namespace {
@@ -56,7 +59,8 @@ struct Node::Parts {
         service(&context),
         coordinator(&context),
         ranges(&context),
-        expiry(&context.replica) {}
+        expiry(&context.replica),
+        scrub(&context.replica, &context.counters) {}
 
   // A db that was flushed, on the way of dropping what was in it.
   struct Sweep {
@@ -115,6 +119,7 @@ struct Node::Parts {
   void AdoptState(const Turn& turn);
   void SweepSlice(uint32_t budget);
   std::string ControlImage();
+  void LogSetAside(const Turn& turn);
   void Finish(const Turn& turn);
 
   NodeContext context;
@@ -123,6 +128,7 @@ struct Node::Parts {
   Coordinator coordinator;
   RangeCoordinator ranges;
   ExpirySweep expiry;
+  Scrub scrub;
 
   uint64_t adopted_ring = 0;
   uint64_t adopted_epoch = 0;
@@ -190,6 +196,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   coordinator.Tick(turn);
   ranges.Tick(turn);
   expiry.Tick(turn.now);
+  scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
   if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
     SweepSlice(kSweepRecords);
@@ -272,7 +279,18 @@ std::string Node::Parts::ControlImage() {
   return image;
 }
 
+void Node::Parts::LogSetAside(const Turn& turn) {
+  for (const Position& position : context.replica.TakeSetAside()) {
+    turn.effects->log.push_back(
+        {LogLevel::kWarning,
+         fmt::format("slot {}: the record {:016x}{:016x} is damaged and set aside; other replicas "
+                     "repair it",
+                     position.slot, position.high, position.low)});
+  }
+}
+
 void Node::Parts::Finish(const Turn& turn) {
+  LogSetAside(turn);
   AdoptState(turn);
   Births* births = context.replica.births();
   if (births->NeedsMore(turn.now.wall_ms)) {
@@ -327,7 +345,7 @@ int64_t Node::NextDeadline() const {
   if (!ready()) return membership;
   int64_t next =
       std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
-                parts_->expiry.NextDeadline(), parts_->probe_us});
+                parts_->expiry.NextDeadline(), parts_->scrub.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }

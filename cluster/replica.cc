@@ -4,12 +4,16 @@
 #include <utility>
 #include <vector>
 
-#include "storage/record.h"
-
 namespace cartwheel {
 namespace {
 
 constexpr size_t kKeptImageBytes = 1 << 20;
+// How many set aside records are remembered; a disk that loses more is not worth the memory.
+constexpr size_t kMostMissing = 100'000;
+
+tl::unexpected<Status> Damaged() {
+  return Error(ErrorCode::kDamaged, "this node's copy of the record was damaged and is set aside");
+}
 
 Status Collision(const KeyRef& key) {
   return {ErrorCode::kCollision, "another key has the hash of '" + std::string(key.bytes) + "'"};
@@ -34,31 +38,52 @@ bool AllFlushed(const Object& object, uint64_t flushed_before) {
 
 }  // namespace
 
-Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) const {
+Result<std::optional<RecordView>> Replica::Find(const KeyRef& key, uint64_t* sequence) {
   const auto found = engine_->Get(key.position);
   if (!found) return tl::unexpected(found.error());
-  if (!found->has_value()) return VersionHead{};
+  if (!found->has_value()) {
+    if (!missing_.empty() && missing_.contains(key.position)) return Damaged();
+    return std::nullopt;
+  }
   const auto record = ParseRecord((*found)->image);
-  if (!record) return tl::unexpected(record.error());
+  if ((*found)->damaged || !record) {
+    SetAside(key.position);
+    return Damaged();
+  }
   if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
-  if (object != nullptr) *object = record->object;
-  return VersionHead{record->version_hash, (*found)->sequence};
+  *sequence = (*found)->sequence;
+  return *record;
 }
 
-Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) const {
-  const auto found = engine_->Get(key.position);
-  if (!found) return tl::unexpected(found.error());
-  if (!found->has_value()) return {};
-  const auto record = ParseRecord((*found)->image);
+Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) {
+  VersionHead head;
+  const auto record = Find(key, &head.sequence);
   if (!record) return tl::unexpected(record.error());
-  if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
-  if (!DecodeObject(record->object, &version->object)) {
-    return Error(ErrorCode::kCorrupt, "malformed object");
+  if (!record->has_value()) return head;
+  if (object != nullptr) *object = (*record)->object;
+  head.hash = (*record)->version_hash;
+  return head;
+}
+
+Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) {
+  const auto record = Find(key, &version->sequence);
+  if (!record) return tl::unexpected(record.error());
+  if (!record->has_value()) return {};
+  if (!DecodeObject((*record)->object, &version->object)) {
+    SetAside(key.position);
+    *version = {};
+    return Damaged();
   }
-  version->hash = record->version_hash;
-  version->sequence = (*found)->sequence;
-  version->mark = record->mark;
+  version->hash = (*record)->version_hash;
+  version->mark = (*record)->mark;
   return {};
+}
+
+void Replica::SetAside(const Position& position) {
+  ++counters_->records_set_aside;
+  engine_->Drop(position);
+  set_aside_.push_back(position);
+  if (missing_.size() < kMostMissing) missing_.insert(position);
 }
 
 Dot Replica::NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
@@ -87,15 +112,20 @@ uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, 
   if (image_.capacity() > kKeptImageBytes) image_.shrink_to_fit();
   AppendRecord(hash, key.db, key.bytes, object, mark, &image_);
   expiring_stored_ += std::any_of(object.siblings.begin(), object.siblings.end(), Expires) ? 1 : 0;
+  if (!missing_.empty()) missing_.erase(key.position);
   return engine_->Put(key.position, image_);
 }
 
 Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View& view) {
   if (version.kind == Kind::kValue && engine_->Full()) {
+    ++counters_->disk_full_refusals;
     return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
   }
   StoredVersion current;
-  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
+  // Over a damaged copy as over none.
+  if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
+    return tl::unexpected(std::move(done.error()));
+  }
   if (const Sibling* done = FindOperation(current.object, version.operation)) {
     return Minted{version.plain ? current.object : DeltaOf(version.context, *done),
                   current.sequence};
@@ -162,7 +192,10 @@ Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int
 
 Result<VersionHead> Replica::Merge(const KeyRef& key, Object&& incoming, const View& view) {
   StoredVersion current;
-  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
+  // Over a damaged copy as over none.
+  if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
+    return tl::unexpected(std::move(done.error()));
+  }
   for (const Sibling& sibling : incoming.siblings) {
     if (!clock_->Observe(sibling.time, view.wall_ms, limits_.max_clock_skew_ms)) {
       ++counters_->clock_skew_refused;
@@ -198,7 +231,7 @@ bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget
           more = true;
           return false;
         }
-        const auto record = ParseRecord(image);
+        const auto record = ReadIntact(image);
         if (!record || (db != UINT32_MAX && record->db != db)) return true;
         const auto object = DecodeObject(record->object);
         if (object && AllFlushed(*object, flushed_before)) dead.push_back(position);
@@ -218,7 +251,7 @@ bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, boo
           more = true;
           return false;
         }
-        const auto record = ParseRecord(image);
+        const auto record = ReadIntact(image);
         Object object;
         if (!record || !record->has_value || !DecodeObject(record->object, &object)) return true;
         bool any_over = false;

@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -16,6 +19,7 @@
 #include "cluster/types.h"
 #include "storage/engine.h"
 #include "storage/object.h"
+#include "storage/record.h"
 
 namespace cartwheel {
 
@@ -80,11 +84,12 @@ class Replica {
         counters_(counters) {}
 
   // Fills an empty version; leaves it so when nothing is there. kCollision: another key stands at
-  // the position.
-  Result<void> Load(const KeyRef& key, StoredVersion* version) const;
+  // the position. kDamaged: the record was not what had been written and is set aside: dropped, so
+  // that other replicas repair it, and from then on no answer until something is stored there.
+  Result<void> Load(const KeyRef& key, StoredVersion* version);
   // The same without decoding; `object`, when given, gets the encoded object (a view that holds
   // until the engine is called again).
-  Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr) const;
+  Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr);
 
   // Applies a write here under a new dot. An operation that was minted here before is not minted
   // again: its delta is returned. kTooMany, kFull, kCollision: nothing was written.
@@ -95,6 +100,12 @@ class Replica {
   // object with all of them is the delta.
   Result<Minted> RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
                                const View& view);
+
+  // Drops a damaged record. What it said of its key is lost, its mark as well: the next mint begins
+  // a new birth.
+  void SetAside(const Position& position);
+  // Where records were set aside since the last call, for the log.
+  std::vector<Position> TakeSetAside() { return std::exchange(set_aside_, {}); }
 
   // Drops the records of a db (kAllDbs: of all) that were written before `flushed_before`, at most
   // `budget` records from `*from` on; false when the end was reached.
@@ -110,6 +121,8 @@ class Replica {
   Births* births() { return &births_; }
 
  private:
+  // The intact record of the key; nothing when there is none.
+  Result<std::optional<RecordView>> Find(const KeyRef& key, uint64_t* sequence);
   Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
               uint64_t* mark);
   // Returns the storage sequence. `hash` is VersionHash of the object.
@@ -123,7 +136,9 @@ class Replica {
   ReplicaLimits limits_;
   StatusCounters* counters_;
   uint64_t expiring_stored_ = 0;
-  std::string image_;  // of the record that is being stored
+  std::vector<Position> set_aside_;
+  std::set<Position> missing_;  // set aside in this run, nothing stored there since
+  std::string image_;           // of the record that is being stored
 };
 
 }  // namespace cartwheel

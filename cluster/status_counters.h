@@ -24,6 +24,12 @@ struct StatusCounters {
   // Reads that saw 1, 2, 3, and 4 or more versions (Dynamo, section 6.3).
   std::array<uint64_t, 4> reads_by_siblings{};
   uint64_t operations_in_flight = 0;  // gauge
+  // Disks (docs/architecture.md, "What a fault of the disk does").
+  uint64_t disk_full_refusals = 0;  // values refused because the engine is full
+  uint64_t records_set_aside = 0;   // damaged records that were dropped for others to repair
+  uint64_t scrub_records = 0;       // records the scrub has looked at
+  uint64_t scrub_rot_found = 0;     // those that were damaged
+  uint64_t leaf_sums_mended = 0;    // Merkle leaves whose sum was not that of their records
 };
 
 }  // namespace cartwheel

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "storage/engine.h"
@@ -64,6 +65,7 @@ class LmdbEngine final : public StorageEngine {
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }
+  Result<void> RecountSlot(uint16_t slot) override;
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override { return reserve_->full(); }
   EngineStats stats() const override;
@@ -75,6 +77,7 @@ class LmdbEngine final : public StorageEngine {
   struct Memo {
     Position position;
     RecordHead head;
+    bool damaged = false;
   };
 
   explicit LmdbEngine(LmdbOptions options) : options_(std::move(options)) {}
@@ -111,10 +114,11 @@ class LmdbEngine final : public StorageEngine {
   std::shared_ptr<const ObjectBuffer> frozen_;
   bool cleaning_ = false;  // the last frozen buffer is being freed
   std::optional<Memo> memo_;
-  uint64_t base_ = 0;          // the log's last sequence at the start; ours count from there
-  uint64_t written_ = 0;       // in the log file
-  uint64_t checkpointed_ = 0;  // in the tree
-  uint64_t frozen_last_ = 0;   // the frozen buffer's last sequence
+  std::set<uint16_t> recounted_;  // slots whose sums in the tree the next checkpoint recounts
+  uint64_t base_ = 0;             // the log's last sequence at the start; ours count from there
+  uint64_t written_ = 0;          // in the log file
+  uint64_t checkpointed_ = 0;     // in the tree
+  uint64_t frozen_last_ = 0;      // the frozen buffer's last sequence
   uint64_t records_ = 0;
   uint64_t turn_bytes_ = 0;  // of log since the last Flush
   Clock::time_point active_since_;

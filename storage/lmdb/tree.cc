@@ -315,8 +315,9 @@ namespace {
 // not committed.
 class Writer {
  public:
-  Writer(MDB_env* env, MDB_dbi data, MDB_dbi leaves, MDB_dbi meta)
-      : env_(env), data_(data), leaves_(leaves), meta_(meta) {}
+  Writer(MDB_env* env, MDB_dbi data, MDB_dbi leaves, MDB_dbi meta,
+         const std::set<uint16_t>* recounted)
+      : env_(env), data_(data), leaves_(leaves), meta_(meta), recounted_(recounted) {}
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   ~Writer() {
@@ -330,6 +331,7 @@ class Writer {
   int Write(const Position& position, const Image& image);
   int WriteMark(const LogMark& mark);
   int FinishRow();
+  int RecountAll();
   int Commit() {
     // LMDB frees a transaction that failed to commit as well.
     return mdb_txn_commit(std::exchange(txn_, nullptr));
@@ -337,11 +339,13 @@ class Writer {
 
  private:
   int StartRow(uint16_t slot);
+  int Recount(uint16_t slot);
 
   MDB_env* const env_;
   const MDB_dbi data_;
   const MDB_dbi leaves_;
   const MDB_dbi meta_;
+  const std::set<uint16_t>* const recounted_;
   MDB_txn* txn_ = nullptr;
   MDB_cursor* cursor_ = nullptr;
   std::optional<uint16_t> slot_;
@@ -377,8 +381,35 @@ int Writer::StartRow(uint16_t slot) {
   return DecodeRow(ViewOf(value), &row_) ? 0 : MDB_CORRUPTED;
 }
 
+// The row of what the slot holds in this transaction.
+int Writer::Recount(uint16_t slot) {
+  row_ = {};
+  PositionKey encoded({slot, 0, 0});
+  MDB_val key = encoded.value();
+  MDB_val value;
+  int error = mdb_cursor_get(cursor_, &key, &value, MDB_SET_RANGE);
+  while (error == 0 && key.mv_size == kPositionBytes) {
+    const Position position = DecodePosition(static_cast<const char*>(key.mv_data));
+    if (position.slot != slot) return 0;
+    row_.Replace(position, {}, HeadOf(ViewOf(value)));
+    error = mdb_cursor_get(cursor_, &key, &value, MDB_NEXT);
+  }
+  return error == MDB_NOTFOUND ? 0 : error;
+}
+
+int Writer::RecountAll() {
+  for (const uint16_t slot : *recounted_) {
+    slot_ = slot;
+    if (int error = FinishRow(); error != 0) return error;
+  }
+  return 0;
+}
+
 int Writer::FinishRow() {
   if (!slot_.has_value()) return 0;
+  if (recounted_->contains(*slot_)) {
+    if (int error = Recount(*slot_); error != 0) return error;
+  }
   SlotKey encoded(*slot_);
   MDB_val key = encoded.value();
   const std::string row = EncodeRow(row_);
@@ -398,16 +429,16 @@ int Writer::WriteMark(const LogMark& mark) {
 
 }  // namespace
 
-Result<Tree::Outcome> Tree::WriteBatch(std::span<const ObjectBuffer::Entry* const> entries,
-                                       const std::optional<LogMark>& mark,
+Result<Tree::Outcome> Tree::WriteBatch(const Batch& batch,
                                        const std::function<void()>& before_commit) {
-  Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta);
+  Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta, batch.recounted);
   int error = writer.Begin();
-  for (const ObjectBuffer::Entry* entry : entries) {
+  for (const ObjectBuffer::Entry* entry : batch.entries) {
     if (error == 0) error = writer.Write(entry->position(), entry->image);
   }
   if (error == 0) error = writer.FinishRow();
-  if (error == 0 && mark.has_value()) error = writer.WriteMark(*mark);
+  if (error == 0 && batch.mark.has_value()) error = writer.RecountAll();
+  if (error == 0 && batch.mark.has_value()) error = writer.WriteMark(*batch.mark);
   if (error == 0 && before_commit) before_commit();
   if (error == 0) error = writer.Commit();
   if (error == MDB_MAP_FULL) return Outcome::kMapFull;

@@ -29,6 +29,7 @@ class MemoryEngine final : public StorageEngine {
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }
+  Result<void> RecountSlot(uint16_t slot) override;
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override;
   EngineStats stats() const override;
