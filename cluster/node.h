@@ -44,6 +44,8 @@ struct NodeOptions {
   uint64_t object_max_bytes = 1ULL << 30;
   uint64_t max_value_bytes = 512ULL << 20;
   uint64_t seed = 0;  // of the node's own generator
+  // Writes that this node acknowledged may be missing from the engine.
+  bool may_have_lost = false;
 };
 
 // An encoded message that arrived from a peer, as the fields of its RESP array. Views live for the

@@ -67,6 +67,7 @@ Result<void> LmdbEngine::Start() {
   reserve_ = std::make_unique<DiskReserve>(options_.files, options_.dir, options_.reserve_bytes);
   if (auto done = reserve_->Restore(); !done) return done;
   if (auto done = Replay(*mark); !done) return done;
+  if (auto done = JudgeLastRun(); !done) return done;
   return StartThreads();
 }
 
@@ -88,6 +89,23 @@ Result<void> LmdbEngine::Replay(const LogMark& mark) {
   base_ = written_ = log_->last_sequence();
   checkpointed_ = mark.sequence;
   return {};
+}
+
+Result<void> LmdbEngine::JudgeLastRun() {
+  const auto last = ReadLastRun(options_.files, options_.dir);
+  if (!last) return tl::unexpected(last.error());
+  made_new_ = !last->has_value();
+  if (!made_new_) may_have_lost_ = WhatMayBeLost(**last, options_.boot);
+  if (!replay().cut.empty()) may_have_lost_ = "the log was cut off at " + replay().cut;
+  if (!replay().damaged.empty()) {
+    may_have_lost_ = "damage in the log was skipped at " + replay().damaged.front();
+  }
+  return {};
+}
+
+Result<void> LmdbEngine::NoteRun(bool closed) {
+  return WriteLastRun(options_.files, options_.dir,
+                      {closed, options_.fsync == FsyncPolicy::kAlways, options_.boot});
 }
 
 // What was replayed is checkpointed at once: so a start after a start has little to do, and damage
@@ -119,6 +137,7 @@ Result<void> LmdbEngine::Close() {
   checkpointer_.reset();
   syncer_.reset();
   tree_.reset();
+  if (done && (run_noted_ || may_have_lost_.empty())) done = NoteRun(true);
   lock_.reset();
   return done;
 }
@@ -188,6 +207,11 @@ Result<void> LmdbEngine::Flush() {
   if (auto done = Failure(); !done) return done;
   memo_.reset();
   tree_->EndTurn();
+  // Closing is no sign that the caller knows of a loss.
+  if (!run_noted_ && !closed_) {
+    if (auto done = NoteRun(false); !done) return done;
+    run_noted_ = true;
+  }
   if (auto done = log_->Write(); !done) return done;
   log_->NoteSynced(syncer_->synced());
   if (log_->last_sequence() > written_) {

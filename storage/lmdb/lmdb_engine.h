@@ -22,6 +22,7 @@
 #include "storage/lmdb/directory_lock.h"
 #include "storage/lmdb/disk_reserve.h"
 #include "storage/lmdb/file.h"
+#include "storage/lmdb/last_run.h"
 #include "storage/lmdb/log.h"
 #include "storage/lmdb/log_syncer.h"
 #include "storage/lmdb/object_buffer.h"
@@ -42,6 +43,7 @@ struct LmdbOptions {
   uint64_t map_bytes = 1 << 30;           // of address space at first; it doubles as needed
   FileSystem* files = PosixFileSystem();  // under the log
   std::function<void()> before_commit;    // on the checkpoint thread; for crash tests
+  std::string boot = ReadBootId();        // of the machine; tests reboot it
 };
 
 class LmdbEngine final : public StorageEngine {
@@ -56,6 +58,11 @@ class LmdbEngine final : public StorageEngine {
 
   // What the start found: records replayed, an unsynced tail cut off, damage that was skipped.
   const ReplayReport& replay() const { return log_->report(); }
+  // Why writes that were acknowledged earlier may be missing here, empty when none are. It is said
+  // again at the next start, unless Flush was called in between: by then the caller has noted it.
+  const std::string& may_have_lost() const { return may_have_lost_; }
+  // True when there was no store in the directory.
+  bool made_new() const { return made_new_; }
 
   Result<std::optional<Found>> Get(const Position& position) override;
   uint64_t Put(const Position& position, std::string_view image) override;
@@ -84,6 +91,8 @@ class LmdbEngine final : public StorageEngine {
   Result<void> Start();
   Result<void> StartThreads();
   Result<void> Replay(const LogMark& mark);
+  Result<void> JudgeLastRun();
+  Result<void> NoteRun(bool closed);
 
   // Finds the newest image; fills memo_, so that a write that follows does not search again.
   Result<std::optional<Found>> Locate(const Position& position);
@@ -124,7 +133,10 @@ class LmdbEngine final : public StorageEngine {
   Clock::time_point active_since_;
   Clock::time_point frozen_since_;
   Clock::time_point last_flush_;
-  Result<void> state_;  // the first failure of ours
+  std::string may_have_lost_;
+  bool made_new_ = false;
+  bool run_noted_ = false;  // the next start can see that there was this one
+  Result<void> state_;      // the first failure of ours
   bool closed_ = false;
 
   // Last: their threads end before anything they use goes.

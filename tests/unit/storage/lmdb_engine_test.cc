@@ -114,6 +114,47 @@ TEST_F(LmdbEngineTest, HasNothingToReplayAfterACleanStop) {
   EXPECT_EQ(engine->sequences().applied, 0u) << "sequences count from each start";
 }
 
+TEST_F(LmdbEngineTest, SaysWhenAStartMayHaveLostSomething) {
+  FaultyFileSystem files;
+  LmdbOptions options = Options();
+  options.files = &files;
+  options.boot = std::string(kBootBytes, 'a');
+  const auto live = [&](bool close) {
+    auto engine = Open(options);
+    const std::string lost = engine->may_have_lost();
+    Put(engine.get(), 1, 1);
+    EXPECT_TRUE(engine->Flush());
+    if (close) {
+      EXPECT_TRUE(engine->Close());
+    } else {
+      files.DieAt(1, false);
+      EXPECT_FALSE(engine->Close());
+      files.Revive();
+    }
+    return lost;
+  };
+  const auto reboot = [&] { ++options.boot[0]; };
+  EXPECT_EQ(live(false), "") << "a first start";
+  EXPECT_EQ(live(false), "") << "kill -9 under the same boot";
+  reboot();
+  EXPECT_EQ(live(true), "the machine went down while the last run had writes that were not synced");
+  reboot();
+  EXPECT_EQ(live(false), "") << "after a clean stop";
+  reboot();
+  {
+    const auto engine = Open(options);
+    EXPECT_NE(engine->may_have_lost(), "");
+    EXPECT_TRUE(engine->Close());
+  }
+  EXPECT_NE(live(false), "") << "nobody had taken note of it";
+  options.fsync = FsyncPolicy::kAlways;
+  EXPECT_EQ(live(false), "");
+  reboot();
+  EXPECT_EQ(live(false), "") << "all that was acknowledged had been synced";
+  files.SetContents(directory_.path() + "/run", "torn");
+  EXPECT_EQ(live(false), "it is not known how the last run ended");
+}
+
 TEST_F(LmdbEngineTest, LocksItsDirectory) {
   const auto engine = Open(Options());
   const auto second = LmdbEngine::Open(Options());
@@ -180,6 +221,8 @@ TEST_F(LmdbEngineTest, RefusesDamageAndRecoversAroundIt) {
   ASSERT_NE(recovered, nullptr);
   EXPECT_EQ(recovered->stats().records, 9u);
   EXPECT_EQ(recovered->replay().damaged.size(), 1u);
+  EXPECT_EQ(recovered->stats().damaged_skipped, 1u);
+  EXPECT_NE(recovered->may_have_lost().find(" at offset 32"), std::string::npos);
   CheckSums(*recovered, AllRecords(*recovered));
   // The damage is gone with the checkpoint of that start.
   ASSERT_TRUE(recovered->Close());
