@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "storage/lmdb/page_guard.h"
 
 namespace cartwheel {
 namespace {
@@ -27,6 +28,16 @@ tl::unexpected<Status> TreeError(const std::string& path, const char* action, in
     code = ErrorCode::kCorrupt;
   }
   return Error(code, path + ": " + action + ": " + mdb_strerror(error));
+}
+
+// LMDB has no code of its own for a page that cannot be read or makes no sense.
+constexpr int kBadPage = MDB_CORRUPTED;
+
+// The result of a call of LMDB's; kBadPage where it would have ended the process.
+template <typename Call>
+int Guarded(const Call& call) {
+  int error = 0;
+  return PageGuard::Run([&] { error = call(); }) ? error : kBadPage;
 }
 
 MDB_val ValueOf(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
@@ -129,6 +140,8 @@ Result<void> Tree::Parts::OpenEnvironment(uint64_t map_bytes) {
   if (int error = mdb_env_create(&env); error != 0) return Fail("cannot open", error);
   mdb_env_set_mapsize(env, map_bytes);
   mdb_env_set_maxdbs(env, 3);
+  PageGuard::Install();
+  mdb_env_set_assert(env, [](MDB_env*, const char*) { PageGuard::Fault(); });
   // NOTLS ties the read transaction to its handle; NORDAHEAD because reads come in hash order.
   const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
   if (int error = mdb_env_open(env, path.c_str(), flags, 0600); error != 0) {
@@ -150,13 +163,16 @@ Result<void> Tree::Parts::OpenDatabases() {
   MDB_txn* txn = nullptr;
   int error = mdb_txn_begin(env, nullptr, 0, &txn);
   if (error != 0) return Fail("cannot open", error);
-  if (error == 0) error = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
-  if (error == 0) error = mdb_set_compare(txn, data, ComparePositions);
-  if (error == 0) error = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
-  if (error == 0) error = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
   MDB_val key = ValueOf(kFormatKey);
   MDB_val value;
-  if (error == 0) error = mdb_get(txn, meta, &key, &value);
+  error = Guarded([&] {
+    int opened = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
+    if (opened == 0) opened = mdb_set_compare(txn, data, ComparePositions);
+    if (opened == 0) opened = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
+    if (opened == 0) opened = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
+    if (opened == 0) opened = mdb_get(txn, meta, &key, &value);
+    return opened;
+  });
   if (error == MDB_NOTFOUND) {
     std::string format;
     PutFixed64(&format, kFormat);
@@ -207,7 +223,11 @@ Result<std::optional<std::string_view>> Tree::Get(const Position& position) {
   PositionKey encoded(position);
   MDB_val key = encoded.value();
   MDB_val value;
-  const int error = mdb_get(parts_->read, parts_->data, &key, &value);
+  const int error = Guarded([&] {
+    const int found = mdb_get(parts_->read, parts_->data, &key, &value);
+    if (found == 0) PageGuard::Touch(ViewOf(value));
+    return found;
+  });
   if (error == MDB_NOTFOUND) return std::nullopt;
   if (error != 0) return parts_->Fail("cannot read", error);
   return ViewOf(value);
@@ -226,7 +246,7 @@ Result<LogMark> Tree::LoadMark() {
   if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
   MDB_val key = ValueOf(kMarkKey);
   MDB_val value;
-  const int error = mdb_get(parts_->read, parts_->meta, &key, &value);
+  const int error = Guarded([&] { return mdb_get(parts_->read, parts_->meta, &key, &value); });
   if (error == MDB_NOTFOUND) return LogMark{};
   if (error != 0) return parts_->Fail("cannot read", error);
   if (value.mv_size != 16) return parts_->Fail("cannot read its mark", MDB_CORRUPTED);
@@ -241,7 +261,12 @@ Result<void> Tree::LoadLeaves(LeafTable* leaves) {
   if (error != 0) return parts_->Fail("cannot read", error);
   MDB_val key;
   MDB_val value;
-  while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+  const auto next = [&] {
+    const int found = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    if (found == 0) PageGuard::Touch(ViewOf(value));
+    return found;
+  };
+  while ((error = Guarded(next)) == 0) {
     LeafRow row;
     const auto* bytes = static_cast<const uint8_t*>(key.mv_data);
     const uint32_t slot = key.mv_size == 2 ? bytes[0] << 8 | bytes[1] : kSlotCount;
@@ -297,8 +322,12 @@ Result<void> Tree::Cursor::Next() { return Move(MDB_NEXT, {}); }
 Result<void> Tree::Cursor::Move(int operation, std::string_view start) {
   MDB_val key = ValueOf(start);
   MDB_val value;
-  const int error = mdb_cursor_get(static_cast<MDB_cursor*>(cursor_), &key, &value,
-                                   static_cast<MDB_cursor_op>(operation));
+  const int error = Guarded([&] {
+    const int found = mdb_cursor_get(static_cast<MDB_cursor*>(cursor_), &key, &value,
+                                     static_cast<MDB_cursor_op>(operation));
+    if (found == 0) PageGuard::Touch(ViewOf(value));
+    return found;
+  });
   valid_ = error == 0 && key.mv_size == kPositionBytes;
   if (valid_) {
     position_ = DecodePosition(static_cast<const char*>(key.mv_data));
@@ -332,6 +361,8 @@ class Writer {
   int WriteMark(const LogMark& mark);
   int FinishRow();
   int RecountAll();
+  // What a fault has left of it cannot even be aborted: the process is about to end.
+  void Abandon() { txn_ = nullptr; }
   int Commit() {
     // LMDB frees a transaction that failed to commit as well.
     return mdb_txn_commit(std::exchange(txn_, nullptr));
@@ -432,15 +463,22 @@ int Writer::WriteMark(const LogMark& mark) {
 Result<Tree::Outcome> Tree::WriteBatch(const Batch& batch,
                                        const std::function<void()>& before_commit) {
   Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta, batch.recounted);
-  int error = writer.Begin();
-  for (const ObjectBuffer::Entry* entry : batch.entries) {
-    if (error == 0) error = writer.Write(entry->position(), entry->image);
+  int error = 0;
+  const bool whole = PageGuard::Run([&] {
+    error = writer.Begin();
+    for (const ObjectBuffer::Entry* entry : batch.entries) {
+      if (error == 0) error = writer.Write(entry->position(), entry->image);
+    }
+    if (error == 0) error = writer.FinishRow();
+    if (error == 0 && batch.mark.has_value()) error = writer.RecountAll();
+    if (error == 0 && batch.mark.has_value()) error = writer.WriteMark(*batch.mark);
+    if (error == 0 && before_commit) before_commit();
+    if (error == 0) error = writer.Commit();
+  });
+  if (!whole) {
+    writer.Abandon();
+    error = kBadPage;
   }
-  if (error == 0) error = writer.FinishRow();
-  if (error == 0 && batch.mark.has_value()) error = writer.RecountAll();
-  if (error == 0 && batch.mark.has_value()) error = writer.WriteMark(*batch.mark);
-  if (error == 0 && before_commit) before_commit();
-  if (error == 0) error = writer.Commit();
   if (error == MDB_MAP_FULL) return Outcome::kMapFull;
   if (error == ENOSPC || error == EDQUOT) return Outcome::kDiskFull;
   if (error != 0) return parts_->Fail("cannot write a checkpoint", error);
