@@ -1,7 +1,9 @@
 #include "storage/lmdb/last_run.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <fstream>
 
 #include "base/coding.h"
 #include "base/hash.h"
@@ -40,10 +42,12 @@ LastRun Decode(std::string_view bytes) {
 }  // namespace
 
 std::string ReadBootId() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string boot;
-  file >> boot;
-  return boot.size() == kBootBytes ? boot : std::string();
+  const int descriptor = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return "";
+  std::string boot(kBootBytes, '\0');
+  const ssize_t count = ::read(descriptor, boot.data(), boot.size());
+  ::close(descriptor);
+  return count == static_cast<ssize_t>(boot.size()) ? boot : std::string();
 }
 
 Result<std::optional<LastRun>> ReadLastRun(FileSystem* files, const std::string& directory) {
