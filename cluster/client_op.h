@@ -128,6 +128,7 @@ struct Answer {
   std::variant<ReadAnswer, PutAnswer, DeleteAnswer, UpdateAnswer, ScanAnswer, CountAnswer, Done,
                NoQuorum, Unknown, Loading, Status>
       result;
+  bool sloppy = false;  // fallbacks made up its quorum: it may have missed, or may be missed
 };
 
 }  // namespace cartwheel

@@ -10,10 +10,12 @@
 #include "base/coding.h"
 #include "cluster/coordinator.h"
 #include "cluster/expiry_sweep.h"
+#include "cluster/handoff.h"
 #include "cluster/membership.h"
 #include "cluster/messages.h"
 #include "cluster/node_context.h"
 #include "cluster/range_coordinator.h"
+#include "cluster/reaper.h"
 #include "cluster/replica_service.h"
 #include "cluster/scrub.h"
 
@@ -59,6 +61,8 @@ struct Node::Parts {
         service(&context),
         coordinator(&context),
         ranges(&context),
+        handoff(&context),
+        reaper(&context, &handoff),
         expiry(&context.replica),
         scrub(&context.replica, &context.counters) {}
 
@@ -92,7 +96,7 @@ struct Node::Parts {
     coordinator.OnMintResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const MergeResponse& m) {
-    coordinator.OnMergeResponse(turn, from, m);
+    if (!handoff.OnMergeResponse(from, m)) coordinator.OnMergeResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const UpdateResponse& m) {
     coordinator.OnUpdateResponse(turn, from, m);
@@ -108,6 +112,15 @@ struct Node::Parts {
     turn.Respond(from, Pong{.request = m.request});
   }
   void On(const Turn&, NodeId, const Pong&) {}
+  void On(const Turn& turn, NodeId from, const HoldsRequest& m) { service.OnHolds(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const ReapRequest& m) { reaper.OnRequest(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const ReapResponse& m) {
+    reaper.OnResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const ReapCommit& m) { reaper.OnCommit(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const HoldsResponse& m) {
+    handoff.OnHoldsResponse(turn, from, m);
+  }
 
   // A ring of one that holds data is never given up: membership must know before it acts.
   void NoteData() {
@@ -127,6 +140,8 @@ struct Node::Parts {
   ReplicaService service;
   Coordinator coordinator;
   RangeCoordinator ranges;
+  Handoff handoff;
+  Reaper reaper;
   ExpirySweep expiry;
   Scrub scrub;
 
@@ -168,7 +183,7 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
 void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
   ++context.counters.messages_received;
   context.liveness.Heard(frame.from, turn.now.mono_us);
-  if (FrameType(frame.fields) >= kFirstControlType) {
+  if (IsControlType(FrameType(frame.fields))) {
     NoteData();
     membership.Receive(turn.now, frame.from, frame.fields, turn.effects);
     return;
@@ -195,6 +210,8 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   if (!membership.ready()) return;
   coordinator.Tick(turn);
   ranges.Tick(turn);
+  handoff.Tick(turn);
+  reaper.Tick(turn);
   expiry.Tick(turn.now);
   scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
@@ -235,7 +252,10 @@ void Node::Parts::Probe(const Turn& turn) {
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
-    if (alive) coordinator.ForgetCompared();
+    if (alive) {
+      coordinator.ForgetCompared();
+      handoff.OnAlive(node, turn.now);
+    }
     turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
                                  "node " + FormatNodeId(node) +
                                      (alive ? " is alive" : " does not answer: taken for down")});
@@ -252,6 +272,7 @@ void Node::Parts::AdoptState(const Turn& turn) {
   context.ring.emplace(state);
   coordinator.ForgetCompared();
   context.liveness.SetMembers(state.members, turn.now.mono_us);
+  handoff.OnRingChanged(turn.now);
   for (const auto& [db, flushed_before] : state.flushed_before) {
     uint64_t& known = adopted_flushes[db];
     if (known >= flushed_before) continue;
@@ -310,6 +331,9 @@ Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* en
       std::make_unique<Parts>(std::move(options), engine, Births(parsed->births, now.wall_ms));
   const auto restored = parts->membership.Restore(parsed->membership);
   if (!restored) return tl::unexpected(restored.error());
+  if (auto found = parts->context.replica.FindHints(); !found) {
+    return tl::unexpected(found.error());
+  }
   const Turn turn{now, effects};
   parts->last_step_us = now.mono_us;
   parts->probe_us = now.mono_us;
@@ -345,6 +369,7 @@ int64_t Node::NextDeadline() const {
   if (!ready()) return membership;
   int64_t next =
       std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
+                parts_->handoff.NextDeadline(), parts_->reaper.NextDeadline(),
                 parts_->expiry.NextDeadline(), parts_->scrub.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;

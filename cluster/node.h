@@ -42,6 +42,9 @@ struct NodeOptions {
   uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;
   uint64_t object_max_bytes = 1ULL << 30;
+  uint64_t hints_max_bytes = 1ULL << 30;
+  int64_t hints_max_age_ms = 10'800'000;
+  int64_t tombstone_min_age_ms = 600'000;
   uint64_t max_value_bytes = 512ULL << 20;
   uint64_t seed = 0;  // of the node's own generator
   // Writes that this node acknowledged may be missing from the engine.

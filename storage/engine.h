@@ -31,7 +31,7 @@ struct Found {
 };
 
 struct EngineStats {
-  uint64_t records = 0;
+  uint64_t records = 0;       // the node's own: without hints
   uint64_t memory_bytes = 0;  // really held for records and buffers
   uint64_t disk_bytes = 0;
   uint64_t checkpoints = 0;
@@ -58,9 +58,12 @@ class StorageEngine {
   virtual Result<void> Flush() = 0;
 
   virtual Sequences sequences() const = 0;
+  // Somebody waits for the disk: has the sequence synced soon, whatever the policy.
+  virtual void SyncSoon(uint64_t sequence) = 0;
 
-  // Records with first <= position <= last in order, until visit returns false. Their checksums are
-  // not looked at: who uses what they say asks ReadIntact (storage/record.h).
+  // Records with first <= position <= last in order, until visit returns false. Either both are
+  // hints or neither is. Their checksums are not looked at: who uses what they say asks ReadIntact
+  // (storage/record.h).
   using Visitor = std::function<bool(const Position&, std::string_view image)>;
   virtual Result<void> Scan(const Position& first, const Position& last,
                             const Visitor& visit) const = 0;

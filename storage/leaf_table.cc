@@ -35,6 +35,7 @@ RecordHead HeadOf(std::string_view image) {
 
 void LeafTable::Replace(const Position& position, const RecordHead& before,
                         const RecordHead& after) {
+  if (IsHint(position)) return;
   SumsForWrite()[position.leaf()] += after.version_hash - before.version_hash;
   if (before.has_value && after.has_value && before.db == after.db) return;
   if (before.has_value) --CountsForWrite(before.db)[position.slot];

@@ -69,6 +69,7 @@ class LmdbEngine final : public StorageEngine {
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override;
   Sequences sequences() const override;
+  void SyncSoon(uint64_t sequence) override { syncer_->SyncSoon(base_ + sequence); }
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }

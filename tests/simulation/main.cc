@@ -138,6 +138,8 @@ void Add(const SimulationResult& result, Totals* totals) {
   totals->counts.reads += result.counts.reads;
   totals->counts.failed_reads += result.counts.failed_reads;
   totals->counts.versions += result.counts.versions;
+  totals->counts.sloppy += result.counts.sloppy;
+  totals->counts.dropped += result.counts.dropped;
   totals->counts.twins += result.counts.twins;
 }
 
@@ -153,6 +155,8 @@ void PrintTotals(const Totals& totals, double seconds) {
   print("reads", totals.counts.reads);
   print("failed-reads", totals.counts.failed_reads);
   print("versions", totals.counts.versions);
+  print("sloppy", totals.counts.sloppy);
+  print("dropped", totals.counts.dropped);
   print("twins", totals.counts.twins);
   const double simulated = static_cast<double>(totals.simulated_us) / 1e6;
   std::printf("\nseeds %llu, failed %llu, %.1f simulated hours in %.1f s (%.0f times real time)\n",

@@ -66,7 +66,7 @@ uint64_t SimEngine::ValueCount(uint32_t db, uint16_t slot) const {
 
 EngineStats SimEngine::stats() const {
   EngineStats stats;
-  stats.records = records_.size();
+  stats.records = records_.size() - hints_;
   stats.syncs = syncs_;
   return stats;
 }
@@ -95,7 +95,7 @@ void SimEngine::Crash(bool lose_unsynced_tail) {
   // What survived is replayed from the log and synced before the node serves.
   undo_.clear();
   for (auto& [position, stored] : records_) stored.sequence = 0;
-  applied_ = written_ = synced_ = 0;
+  applied_ = written_ = synced_ = wanted_ = 0;
 }
 
 void SimEngine::Remember(const Position& position, const std::string* old) {
@@ -106,6 +106,10 @@ void SimEngine::Remember(const Position& position, const std::string* old) {
 void SimEngine::Account(const Position& position, std::string_view image, bool add) {
   const auto record = ParseRecord(image);
   CHECK(record.has_value());
+  if (IsHint(position)) {
+    hints_ += add ? 1 : -1;
+    return;
+  }
   uint64_t& sum = leaf_sums_[position.leaf()];
   sum += add ? record->version_hash : -record->version_hash;
   if (record->has_value) {

@@ -40,6 +40,7 @@ struct WorldOptions {
   int64_t min_latency_us = 100;
   int64_t max_latency_us = 1500;
   int64_t max_sync_us = 2000;  // how long a disk takes to sync
+  int64_t tombstone_min_age_ms = 600'000;
   Mutant mutant = Mutant::kNone;
 };
 
@@ -119,6 +120,7 @@ class World {
   };
   struct Waiting {
     uint64_t after = 0;
+    bool synced = false;
     std::variant<Packet, Answer> effect;
   };
   // An input that came while the node stood still.
@@ -143,6 +145,7 @@ class World {
     int64_t slow_since_us = 0;
     int64_t busy_until_us = 0;
     bool sync_planned = false;
+    bool early_sync_planned = false;
     std::optional<int> crash_stage;
   };
 
@@ -164,6 +167,7 @@ class World {
   void Release(int node);
   void PlanTick(int node);
   void PlanSync(int node);
+  void PlanEarlySync(int node);
   void Note(uint64_t what, uint64_t a, uint64_t b, uint64_t c);
   const WorldOptions options_;
   WorldObserver* observer_;

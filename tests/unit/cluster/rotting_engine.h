@@ -31,6 +31,7 @@ class RottingEngine final : public StorageEngine {
   }
   uint64_t Drop(const Position& position) override { return engine_.Drop(position); }
   Result<void> Flush() override { return engine_.Flush(); }
+  void SyncSoon(uint64_t sequence) override { engine_.SyncSoon(sequence); }
   Sequences sequences() const override { return engine_.sequences(); }
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override {
