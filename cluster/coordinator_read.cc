@@ -198,7 +198,7 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     ++context_->counters.read_repairs;
     if (replied.node == context_->self()) {
       const auto merged =
-          context_->replica.Merge(Ref(*op), Object(op->read.merged()), ViewOf(turn, *op));
+          context_->MergeAt(Ref(*op), Object(op->read.merged()), turn.now);
       if (merged) op->after = std::max(op->after, merged->sequence);
       continue;
     }
@@ -229,7 +229,7 @@ void Coordinator::CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t h
   for (const NodeId node : context_->ring->Replicas(key.position.slot)) {
     if (node == context_->self() && failed(node) && hash != 0) {
       // Its copy was damaged. If it cannot be written either, another read or repair tries again.
-      (void)context_->replica.Merge(key, Object(op->read.merged()), ViewOf(turn, *op));
+      (void)context_->MergeAt(key, Object(op->read.merged()), turn.now);
     }
     if (node == holder || node == context_->self() || !context_->liveness.IsAlive(node)) continue;
     const bool was_asked = op != nullptr && !failed(node) &&

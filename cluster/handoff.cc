@@ -85,7 +85,7 @@ void Handoff::Go(const Turn& turn, NodeId target, Walk* walk) {
 
 bool Handoff::Collect(const Position& first, const Position& last,
                       std::vector<Found>* found) const {
-  // What cannot be read is left where it is; the scrub finds it.
+  // What cannot be read is left where it is.
   (void)context_->replica.engine()->Scan(first, last,
                                          [&](const Position& position, std::string_view image) {
                                            found->push_back({position, std::string(image)});
@@ -130,7 +130,10 @@ std::vector<Handoff::Found> Handoff::NextLeftOvers(Walk* walk) const {
 void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
   const auto record = ReadIntact(found.image);
   Object object;
-  if (!record || !DecodeObject(record->object, &object)) return;
+  if (!record || !DecodeObject(record->object, &object)) {
+    context_->replica.SetAside(found.place);
+    return;
+  }
   Copy copy;
   copy.target = target;
   copy.key = {record->db, std::string(record->key)};

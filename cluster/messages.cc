@@ -24,6 +24,10 @@ class Head {
     return *this;
   }
 
+  Head& Place(const Position& position) {
+    return Number(position.slot).Number(position.high).Number(position.low);
+  }
+
   std::string_view view() const { return {bytes_, size_}; }
 
  private:
@@ -75,6 +79,11 @@ class Parts {
     const uint64_t run = Number();
     return {run, Signed()};
   }
+  Position Place() {
+    const auto slot = Small<uint16_t>(kSlotCount - 1);
+    const uint64_t high = Number();
+    return {slot, high, Number()};
+  }
   std::string_view Field() {
     if (next_ < fields_.size()) return fields_[next_++];
     in_range_ = false;
@@ -93,6 +102,9 @@ constexpr uint64_t kMaxDb = UINT32_MAX;
 // Flags of a MergeRequest.
 constexpr uint64_t kExchange = 1;
 constexpr uint64_t kSynced = 2;
+// Flags of a TreeResponse.
+constexpr uint64_t kRefused = 1;
+constexpr uint64_t kMore = 2;
 
 }  // namespace
 
@@ -228,6 +240,24 @@ void Encode(const ReapCommit& m, std::string* out) {
                   .Number(Unsigned(m.stamp.sent_us))
                   .Number(m.slot),
               {m.entries}, out);
+}
+void Encode(const TreeRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(static_cast<uint64_t>(m.level))
+                  .Place(m.from),
+              {m.entries}, out);
+}
+void Encode(const TreeResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number((m.refused ? kRefused : 0) | (m.more ? kMore : 0))
+                  .Place(m.next),
+              {m.groups}, out);
+}
+void Encode(const FetchRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.positions}, out);
 }
 
 uint8_t FrameType(Fields fields) {
@@ -420,6 +450,32 @@ bool Decode(Fields fields, ReapCommit* m) {
   m->stamp = in.ReadStamp();
   m->slot = in.Small<uint16_t>(kSlotCount - 1);
   m->entries = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, TreeRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->level = in.Small<TreeLevel>(static_cast<uint64_t>(TreeLevel::kLeaf));
+  m->from = in.Place();
+  m->entries = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, TreeResponse* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  const uint64_t flags = in.Number();
+  m->refused = (flags & kRefused) != 0;
+  m->more = (flags & kMore) != 0;
+  m->next = in.Place();
+  m->groups = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, FetchRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->positions = in.Field();
   return in.ok();
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "cluster/transit.h"
+#include "cluster/tree_coding.h"
 #include "cluster/types.h"
 #include "cluster/update.h"
 #include "storage/object.h"
@@ -212,6 +213,36 @@ struct ReapCommit {
 };
 
 // Cluster state: cluster/control_messages.h, types 30 to 49. Handshake: cluster/hello.h, 1 and 2.
+// Anti-entropy (Dynamo, section 4.7), one step down the tree of what both nodes replicate
+// (cluster/merkle_tree.h): the asker's sums of some nodes of a level. Refused by whoever knows
+// another ring than `epoch`.
+struct TreeRequest {
+  static constexpr uint8_t kType = 26;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  TreeLevel level = TreeLevel::kRoot;
+  Position from;             // with kLeaf: what is before this was compared
+  std::string_view entries;  // TreeEntry, ascending by index
+};
+// Those whose sum is another one here, with what is below them. Also says that all objects a
+// FetchRequest asked for were given, with no groups then.
+struct TreeResponse {
+  static constexpr uint8_t kType = 27;
+  uint64_t request = 0;
+  bool refused = false;
+  bool more = false;        // with leaves: only what is before `next` is listed
+  Position next;            // when there is more
+  std::string_view groups;  // TreeGroup, ascending by index
+};
+// "Send me the objects at these positions" (MergeRequest): the asker has nothing there.
+struct FetchRequest {
+  static constexpr uint8_t kType = 28;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  std::string_view positions;  // kPositionBytes each
+};
+
+// Cluster state: cluster/control_messages.h, types 30 and up. Handshake: cluster/hello.h, 1 and 2.
 
 // Appends the message as a whole frame.
 void Encode(const ReadRequest& message, std::string* out);
@@ -234,6 +265,9 @@ void Encode(const HoldsResponse& message, std::string* out);
 void Encode(const ReapRequest& message, std::string* out);
 void Encode(const ReapResponse& message, std::string* out);
 void Encode(const ReapCommit& message, std::string* out);
+void Encode(const TreeRequest& message, std::string* out);
+void Encode(const TreeResponse& message, std::string* out);
+void Encode(const FetchRequest& message, std::string* out);
 
 // The fields of a frame that came.
 using Fields = std::span<const std::string_view>;
@@ -264,6 +298,9 @@ bool Decode(Fields fields, HoldsResponse* message);
 bool Decode(Fields fields, ReapRequest* message);
 bool Decode(Fields fields, ReapResponse* message);
 bool Decode(Fields fields, ReapCommit* message);
+bool Decode(Fields fields, TreeRequest* message);
+bool Decode(Fields fields, TreeResponse* message);
+bool Decode(Fields fields, FetchRequest* message);
 
 // Calls visit with a decoded message of whatever type the frame is; kInvalid when it is malformed
 // or of an unknown type.
@@ -295,6 +332,9 @@ Result<void> DecodeData(Fields fields, Visit&& visit) {
     case ReapRequest::kType: return decode(ReapRequest());
     case ReapResponse::kType: return decode(ReapResponse());
     case ReapCommit::kType: return decode(ReapCommit());
+    case TreeRequest::kType: return decode(TreeRequest());
+    case TreeResponse::kType: return decode(TreeResponse());
+    case FetchRequest::kType: return decode(FetchRequest());
     default: return Error(ErrorCode::kInvalid, "unknown message type");
   }
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/coding.h"
+#include "cluster/anti_entropy.h"
 #include "cluster/coordinator.h"
 #include "cluster/expiry_sweep.h"
 #include "cluster/handoff.h"
@@ -63,6 +64,7 @@ struct Node::Parts {
         ranges(&context),
         handoff(&context),
         reaper(&context, &handoff),
+        anti_entropy(&context),
         expiry(&context.replica),
         scrub(&context.replica, &context.counters) {}
 
@@ -83,7 +85,10 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId from, const ReadRequest& m) { service.OnRead(turn, from, m); }
   void On(const Turn& turn, NodeId, const CompareRequest& m) { service.OnCompare(turn, m); }
   void On(const Turn& turn, NodeId from, const MintRequest& m) { service.OnMint(turn, from, m); }
-  void On(const Turn& turn, NodeId from, const MergeRequest& m) { service.OnMerge(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const MergeRequest& m) {
+    service.OnMerge(turn, from, m);
+    anti_entropy.OnMerged(turn, from, m);
+  }
   void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
   void On(const Turn& turn, NodeId from, const CountRequest& m) { service.OnCount(turn, from, m); }
   void On(const Turn& turn, NodeId from, const UpdateRequest& m) {
@@ -96,7 +101,8 @@ struct Node::Parts {
     coordinator.OnMintResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const MergeResponse& m) {
-    if (!handoff.OnMergeResponse(from, m)) coordinator.OnMergeResponse(turn, from, m);
+    if (handoff.OnMergeResponse(from, m) || anti_entropy.OnMergeResponse(turn, m)) return;
+    coordinator.OnMergeResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const UpdateResponse& m) {
     coordinator.OnUpdateResponse(turn, from, m);
@@ -121,6 +127,15 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId from, const HoldsResponse& m) {
     handoff.OnHoldsResponse(turn, from, m);
   }
+  void On(const Turn& turn, NodeId from, const TreeRequest& m) {
+    anti_entropy.OnTreeRequest(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const TreeResponse& m) {
+    anti_entropy.OnTreeResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const FetchRequest& m) {
+    anti_entropy.OnFetchRequest(turn, from, m);
+  }
 
   // A ring of one that holds data is never given up: membership must know before it acts.
   void NoteData() {
@@ -142,6 +157,7 @@ struct Node::Parts {
   RangeCoordinator ranges;
   Handoff handoff;
   Reaper reaper;
+  AntiEntropy anti_entropy;
   ExpirySweep expiry;
   Scrub scrub;
 
@@ -173,6 +189,8 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
         } else if constexpr (std::is_same_v<Operation, ScanOperation> ||
                              std::is_same_v<Operation, CountOperation>) {
           ranges.Start(turn, op.id, operation);
+        } else if constexpr (std::is_same_v<Operation, RepairOperation>) {
+          anti_entropy.StartRepair(turn, op.id);
         } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
           coordinator.Start(turn, op.id, std::move(operation));
         }
@@ -200,7 +218,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     On(turn, frame.from, message);
   });
   if (done) return;
-  const bool known = FrameType(frame.fields) <= Pong::kType;
+  const bool known = FrameType(frame.fields) <= FetchRequest::kType;
   ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
 }
 
@@ -212,6 +230,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   ranges.Tick(turn);
   handoff.Tick(turn);
   reaper.Tick(turn);
+  anti_entropy.Tick(turn);
   expiry.Tick(turn.now);
   scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
@@ -233,6 +252,7 @@ void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
   context.liveness.Suspect(link.peer);
   coordinator.OnPeerLost(turn, link.peer);
   ranges.OnPeerLost(turn, link.peer);
+  anti_entropy.OnPeerLost(turn, link.peer);
 }
 
 // Ticks come at least every probe interval: a longer silence was our own (a stopped process, a
@@ -255,6 +275,7 @@ void Node::Parts::Probe(const Turn& turn) {
     if (alive) {
       coordinator.ForgetCompared();
       handoff.OnAlive(node, turn.now);
+      anti_entropy.OnAlive(turn, node);
     }
     turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
                                  "node " + FormatNodeId(node) +
@@ -273,6 +294,7 @@ void Node::Parts::AdoptState(const Turn& turn) {
   coordinator.ForgetCompared();
   context.liveness.SetMembers(state.members, turn.now.mono_us);
   handoff.OnRingChanged(turn.now);
+  anti_entropy.OnRingChanged(turn);
   for (const auto& [db, flushed_before] : state.flushed_before) {
     uint64_t& known = adopted_flushes[db];
     if (known >= flushed_before) continue;
@@ -301,12 +323,15 @@ std::string Node::Parts::ControlImage() {
 }
 
 void Node::Parts::LogSetAside(const Turn& turn) {
-  for (const Position& position : context.replica.TakeSetAside()) {
+  for (const Position& place : context.replica.TakeSetAside()) {
     turn.effects->log.push_back(
         {LogLevel::kWarning,
-         fmt::format("slot {}: the record {:016x}{:016x} is damaged and set aside; other replicas "
-                     "repair it",
-                     position.slot, position.high, position.low)});
+         IsHint(place)
+             ? fmt::format("slot {}: the hint {:016x} for node {} is damaged and set aside",
+                           place.slot - kSlotCount, place.low, FormatNodeId(place.high))
+             : fmt::format("slot {}: the record {:016x}{:016x} is damaged and set aside; other "
+                           "replicas repair it",
+                           place.slot, place.high, place.low)});
   }
 }
 
@@ -367,10 +392,11 @@ void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) return membership;
-  int64_t next =
-      std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
-                parts_->handoff.NextDeadline(), parts_->reaper.NextDeadline(),
-                parts_->expiry.NextDeadline(), parts_->scrub.NextDeadline(), parts_->probe_us});
+  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
+                           parts_->ranges.NextDeadline(), parts_->handoff.NextDeadline(),
+                           parts_->reaper.NextDeadline(), parts_->anti_entropy.NextDeadline(),
+                           parts_->expiry.NextDeadline(), parts_->scrub.NextDeadline(),
+                           parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }
@@ -387,5 +413,8 @@ const StatusCounters& Node::counters() const { return parts_->context.counters; 
 void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeout_ms = ms; }
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
+void Node::SetRepairRate(uint64_t bytes_per_second) {
+  parts_->anti_entropy.SetRate(bytes_per_second);
+}
 
 }  // namespace cartwheel

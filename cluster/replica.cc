@@ -78,6 +78,11 @@ Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) {
   return {};
 }
 
+tl::unexpected<Status> Replica::Full() {
+  ++counters_->disk_full_refusals;
+  return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
+}
+
 void Replica::SetAside(const Position& place) {
   ++counters_->records_set_aside;
   set_aside_.push_back(place);
@@ -168,10 +173,7 @@ uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, 
 }
 
 Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View& view) {
-  if (version.kind == Kind::kValue && engine_->Full()) {
-    ++counters_->disk_full_refusals;
-    return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
-  }
+  if (version.kind == Kind::kValue && engine_->Full()) return Full();
   StoredVersion current;
   // Over a damaged copy as over none.
   if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
@@ -232,6 +234,7 @@ Result<Minted> Replica::MintKept(const KeyRef& key, std::span<const NodeId> node
 
 Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
                                       const View& view) {
+  if (engine_->Full()) return Full();
   StoredVersion current;
   if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
   const auto siblings = current.object.siblings;

@@ -148,6 +148,7 @@ class Replica {
   Births* births() { return &births_; }
 
  private:
+  tl::unexpected<Status> Full();
   // The intact record of the key and its head; nothing when there is none.
   Result<std::optional<RecordView>> Find(const KeyRef& key, VersionHead* head);
   Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,

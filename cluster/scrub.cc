@@ -15,9 +15,13 @@ void Scrub::Tick(const Now& now, Effects* effects) {
 }
 
 bool Scrub::Slice(Effects* effects) {
-  if (leaf_ == kLeafCount) BeginLeaf(0);
-  if (from_ == Position()) unreadable_ = false;
-  const uint32_t last_slot = std::min<uint32_t>(from_.slot + kSliceSlots, kSlotCount) - 1;
+  if (from_ == Position()) {
+    unreadable_ = false;
+    BeginLeaf(0);
+  }
+  const uint32_t last_slot = IsHint(from_)
+                                 ? kEngineSlots - 1
+                                 : std::min<uint32_t>(from_.slot + kSliceSlots, kSlotCount) - 1;
   const Position last{static_cast<uint16_t>(last_slot), UINT64_MAX, UINT64_MAX};
   uint32_t records = 0;
   uint64_t bytes = 0;
@@ -29,7 +33,7 @@ bool Scrub::Slice(Effects* effects) {
         if (cut_short) return false;
         ++records;
         bytes += image.size();
-        EnterLeaf(position.leaf());
+        if (!IsHint(position)) EnterLeaf(position.leaf());
         if (Sound(position, image)) return true;
         rot_.push_back(position);
         judged_ = false;
@@ -44,19 +48,21 @@ bool Scrub::Slice(Effects* effects) {
                                                               scanned.error().message)});
     }
     next_slot = from_.slot + uint32_t{1};
-    BeginLeaf(next_slot * kBucketsPerSlot);
-  } else if (!cut_short) {
+    if (!IsHint(from_)) BeginLeaf(next_slot * kBucketsPerSlot);
+  } else if (!cut_short && !IsHint(from_)) {
     EnterLeaf(next_slot * kBucketsPerSlot);
   }
   Mend(effects);
   if (cut_short) return true;
-  from_ = next_slot < kSlotCount ? Position{static_cast<uint16_t>(next_slot), 0, 0} : Position();
-  return next_slot < kSlotCount;
+  from_ = next_slot < kEngineSlots ? Position{static_cast<uint16_t>(next_slot), 0, 0} : Position();
+  return next_slot < kEngineSlots;
 }
 
 bool Scrub::Sound(const Position& position, std::string_view image) {
   const auto record = ReadIntact(image);
   if (!record || !DecodeObject(record->object, &object_)) return false;
+  // What a hint's hash was made with is the key's own position, of which it has only a part.
+  if (IsHint(position)) return true;
   sum_ += record->version_hash;
   return VersionHash(position, object_) == record->version_hash;
 }

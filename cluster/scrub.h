@@ -1,6 +1,7 @@
 // Scrub: looks for rot in the background, at all records in the order of their positions: do their
 // checksums and version hashes hold, and is the sum of every Merkle leaf that of its records? What
-// is damaged is set aside, so that others repair it; a wrong sum is taken anew. Dynamo,
+// is damaged is set aside, so that others repair it; a wrong sum is taken anew. Hints, behind the
+// ring's slots, have no sums: only their records are looked at. Dynamo,
 // section 4.7, trusts its trees; this is why one may. Pure: it is told the time and works in
 // slices.
 #pragma once

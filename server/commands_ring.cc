@@ -59,6 +59,10 @@ std::vector<Counter> CountersOf(const StatusCounters& counters, const EngineStat
           {"no-quorum", counters.no_quorum},
           {"hedged-reads", counters.hedges},
           {"read-repairs", counters.read_repairs},
+          {"anti-entropy-last", counters.anti_entropy_last},
+          {"anti-entropy-rounds", counters.anti_entropy_rounds},
+          {"anti-entropy-keys-repaired", counters.anti_entropy_keys_repaired},
+          {"anti-entropy-bytes-sent", counters.anti_entropy_bytes_sent},
           {"siblings-created", counters.siblings_created},
           {"siblings-1", counters.reads_by_siblings[0]},
           {"siblings-2", counters.reads_by_siblings[1]},
@@ -147,6 +151,13 @@ void DynStatusCommand(Call& call) {
     reply.Bulk(name);
     reply.Integer(static_cast<int64_t>(value));
   }
+}
+
+void DynRepairCommand(Call& call) {
+  call.Start(RepairOperation{}, [](Call& done, Answer& answer) {
+    const RepairAnswer* repair = done.Expect<RepairAnswer>(answer);
+    if (repair != nullptr) done.Reply().Integer(static_cast<int64_t>(repair->keys));
+  });
 }
 
 // DYN.JOIN host:busport

@@ -70,6 +70,8 @@ class StorageEngine {
 
   // The sum mod 2^64 of the version hashes of all records of a Merkle leaf.
   virtual uint64_t LeafSum(uint32_t leaf) const = 0;
+  // LeafSum of all leaves from `first` to before `end`, added up.
+  virtual uint64_t SumOfLeaves(uint32_t first, uint32_t end) const = 0;
   // Takes the sums and counts of a slot anew from its records: for who found them to be wrong.
   virtual Result<void> RecountSlot(uint16_t slot) = 0;
   // Records of the slot and db that hold a value (deleted ones do not count, expired ones do until

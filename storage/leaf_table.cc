@@ -1,6 +1,7 @@
 #include "storage/leaf_table.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/coding.h"
@@ -46,6 +47,11 @@ void LeafTable::Clear(uint16_t slot) {
   uint64_t* const first = SumsForWrite() + slot * kBucketsPerSlot;
   std::fill(first, first + kBucketsPerSlot, 0);
   for (auto& [db, counts] : counts_) counts.get()[slot] = 0;
+}
+
+uint64_t LeafTable::SumOf(uint32_t first, uint32_t end) const {
+  if (sums_ == nullptr) return 0;
+  return std::accumulate(sums_.get() + first, sums_.get() + end, uint64_t{0});
 }
 
 uint64_t LeafTable::count(uint32_t db, uint16_t slot) const {

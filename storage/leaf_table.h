@@ -40,6 +40,7 @@ class LeafTable {
   }
 
   uint64_t sum(uint32_t leaf) const { return sums_ == nullptr ? 0 : sums_.get()[leaf]; }
+  uint64_t SumOf(uint32_t first, uint32_t end) const;
   uint64_t count(uint32_t db, uint16_t slot) const;
 
   // For loading what was kept on a disk.

@@ -30,6 +30,9 @@ class MemoryEngine final : public StorageEngine {
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }
+  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
+    return leaves_.SumOf(first, end);
+  }
   Result<void> RecountSlot(uint16_t slot) override;
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override;

@@ -32,7 +32,8 @@ struct MutantName {
 constexpr MutantName kMutants[] = {{Mutant::kAckBeforeStored, "ack-before-stored"},
                                    {Mutant::kNewestSiblingWins, "newest-sibling-wins"},
                                    {Mutant::kSiblingLost, "sibling-lost"},
-                                   {Mutant::kControlForgotten, "control-forgotten"}};
+                                   {Mutant::kControlForgotten, "control-forgotten"},
+                                   {Mutant::kNothingRepaired, "nothing-repaired"}};
 
 [[noreturn]] void Refuse(const char* what, std::string_view argument) {
   std::fprintf(stderr, "%s: %.*s\n%.*s", what, static_cast<int>(argument.size()), argument.data(),

@@ -59,6 +59,14 @@ uint64_t SimEngine::LeafSum(uint32_t leaf) const {
   return it == leaf_sums_.end() ? 0 : it->second;
 }
 
+uint64_t SimEngine::SumOfLeaves(uint32_t first, uint32_t end) const {
+  uint64_t sum = 0;
+  for (auto it = leaf_sums_.lower_bound(first); it != leaf_sums_.end() && it->first < end; ++it) {
+    sum += it->second;
+  }
+  return sum;
+}
+
 uint64_t SimEngine::ValueCount(uint32_t db, uint16_t slot) const {
   const auto it = value_counts_.find(uint64_t{db} << 16 | slot);
   return it == value_counts_.end() ? 0 : it->second;

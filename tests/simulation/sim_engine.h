@@ -36,6 +36,7 @@ class SimEngine : public StorageEngine {
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override;
+  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override;
   // The sums are never wrong here: rot is not played.
   Result<void> RecountSlot(uint16_t) override { return {}; }
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override;
@@ -75,7 +76,7 @@ class SimEngine : public StorageEngine {
   const SyncPolicy policy_;
   absl::btree_map<Position, Stored> records_;
   std::deque<Undo> undo_;  // of what is not synced, oldest first
-  absl::flat_hash_map<uint32_t, uint64_t> leaf_sums_;
+  absl::btree_map<uint32_t, uint64_t> leaf_sums_;
   absl::flat_hash_map<uint64_t, uint64_t> value_counts_;  // by db << 16 | slot
   uint64_t applied_ = 0;
   uint64_t written_ = 0;

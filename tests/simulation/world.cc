@@ -265,6 +265,7 @@ void World::Apply(int node, Deferred input) {
     return;
   }
   const auto fields = parser_.arguments();
+  if (IsIgnored(fields)) return;
   Note(4, static_cast<uint64_t>(delivery.from), static_cast<uint64_t>(node),
        Hash64(delivery.frame));
   if (trace_) {
@@ -284,6 +285,20 @@ void World::Apply(int node, Deferred input) {
   observer_->OnStep(node, known ? &given : nullptr);
   n.node->Step(NowOf(node), FrameReceived{IdOf(delivery.from), fields}, &effects_);
   observer_->OnStep(node, nullptr);
+}
+
+bool World::IsIgnored(std::span<const std::string_view> fields) const {
+  const bool mutant = options_.mutant == Mutant::kNothingRepaired;
+  switch (FrameType(fields)) {
+    case TreeRequest::kType: return mutant || !options_.anti_entropy;
+    case CompareRequest::kType: return mutant;
+    case MergeRequest::kType: {
+      // A write waits for its answer, a repair does not.
+      MergeRequest merge;
+      return mutant && Decode(fields, &merge) && merge.request == 0;
+    }
+    default: return false;
+  }
 }
 
 template <typename Input>

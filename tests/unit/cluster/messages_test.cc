@@ -15,7 +15,7 @@ using AnyMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
                  CountRequest, CountResponse, Ping, Pong, HoldsRequest, HoldsResponse, ReapRequest,
-                 ReapResponse, ReapCommit>;
+                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest>;
 
 std::string FrameOf(const AnyMessage& message) {
   std::string frame;
@@ -75,6 +75,10 @@ std::vector<AnyMessage> Samples() {
       ReapRequest{24, 25, 16383, "entries"},
       ReapResponse{26, true, std::string_view("\0\1", 2)},
       ReapCommit{28, {29, 30}, 31, "entries"},
+      TreeRequest{21, 22, TreeLevel::kLeaf, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
+      TreeResponse{23, false, true, {1, 2, 3}, "groups"},
+      TreeResponse{23, true, false, {}, {}},
+      FetchRequest{24, 25, "positions"},
   };
 }
 

@@ -46,6 +46,11 @@ class RottingEngine final : public StorageEngine {
     const auto spoiled = spoiled_.find(leaf);
     return engine_.LeafSum(leaf) + (spoiled == spoiled_.end() ? 0 : spoiled->second);
   }
+  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
+    uint64_t sum = 0;
+    for (uint32_t leaf = first; leaf < end; ++leaf) sum += LeafSum(leaf);
+    return sum;
+  }
   Result<void> RecountSlot(uint16_t slot) override {
     for (uint32_t bucket = 0; bucket < kBucketsPerSlot; ++bucket) {
       spoiled_.erase(slot * kBucketsPerSlot + bucket);
