@@ -197,8 +197,7 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     if (replied.hash == hash) continue;
     ++context_->counters.read_repairs;
     if (replied.node == context_->self()) {
-      const auto merged =
-          context_->MergeAt(Ref(*op), Object(op->read.merged()), turn.now);
+      const auto merged = context_->MergeAt(Ref(*op), Object(op->read.merged()), turn.now);
       if (merged) op->after = std::max(op->after, merged->sequence);
       continue;
     }

@@ -392,11 +392,11 @@ void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) return membership;
-  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
-                           parts_->ranges.NextDeadline(), parts_->handoff.NextDeadline(),
-                           parts_->reaper.NextDeadline(), parts_->anti_entropy.NextDeadline(),
-                           parts_->expiry.NextDeadline(), parts_->scrub.NextDeadline(),
-                           parts_->probe_us});
+  int64_t next =
+      std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
+                parts_->handoff.NextDeadline(), parts_->reaper.NextDeadline(),
+                parts_->anti_entropy.NextDeadline(), parts_->expiry.NextDeadline(),
+                parts_->scrub.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }

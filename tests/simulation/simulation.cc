@@ -56,7 +56,9 @@ std::string Comparable(const SimEngine& engine, const Position& position, Object
             .has_value());
   *object = Object();
   if (image.empty()) return image;
-  *object = *DecodeObject(ParseRecord(image)->object);
+  const auto record = ReadIntact(image);
+  if (!record) return "a damaged record";
+  *object = *DecodeObject(record->object);
   Object plain = *object;
   for (Sibling& sibling : plain.siblings) {
     if (sibling.expires_at_ms == 0) continue;
@@ -127,6 +129,7 @@ class Run : public WorldObserver {
 
  private:
   bool StrictReads() const {
+    if (faults_.Has(FaultKind::kFlippedRecord)) return false;
     return !(faults_.Has(FaultKind::kTailLoss) && world_options_.sync == SyncPolicy::kEverySecond);
   }
   bool TombstonesGo() const { return world_options_.tombstone_min_age_ms < 60'000; }

@@ -13,17 +13,18 @@ constexpr int64_t kWall = 1'700'000'000'000;
 
 class ScrubTest : public testing::Test {
  protected:
-  static KeyRef Ref(const std::string& key) {
-    return {PositionOf(0, key, Partitioner::kSlot), 0, key};
+  static KeyRef Ref(const std::string& key, NodeId hint_for = 0) {
+    return {PositionOf(0, key, Partitioner::kSlot), 0, key, hint_for};
   }
-  void Set(const std::string& key, std::string bytes = "bytes") {
+  void Set(const std::string& key, NodeId hint_for) { Set(key, "bytes", hint_for); }
+  void Set(const std::string& key, std::string bytes = "bytes", NodeId hint_for = 0) {
     NewVersion version{.operation = ++operation_,
                        .context = {},
                        .plain = true,
                        .kind = Kind::kValue,
                        .expires_at_ms = 0,
                        .bytes = std::move(bytes)};
-    ASSERT_TRUE(replica_.Mint(Ref(key), std::move(version), {kWall, 0}).has_value());
+    ASSERT_TRUE(replica_.Mint(Ref(key, hint_for), std::move(version), {kWall, 0}).has_value());
   }
   // One slice; false when the round is over.
   bool Slice() {
@@ -67,6 +68,28 @@ TEST_F(ScrubTest, SetsDamagedRecordsAside) {
   EXPECT_EQ(counters_.leaf_sums_mended, 0U);
   EXPECT_EQ(replica_.TakeSetAside().size(), 2U);
   EXPECT_EQ(engine_.stats().records, 98U);
+}
+
+TEST_F(ScrubTest, LooksAtHintsAsWellWhichHaveNoSums) {
+  Set("own");
+  for (int i = 0; i < 2000; ++i) Set("k" + std::to_string(i), 9);
+  ASSERT_EQ(replica_.hints().records(), 2000U);
+  engine_.Rot(Ref("k17", 9).place());
+  engine_.Rot(Ref("k71", 9).place());
+  Round();
+  EXPECT_EQ(counters_.scrub_records, 2001U);
+  EXPECT_EQ(counters_.scrub_rot_found, 2U);
+  EXPECT_EQ(counters_.leaf_sums_mended, 0U);
+  EXPECT_EQ(replica_.TakeSetAside().size(), 2U);
+  EXPECT_EQ(replica_.hints().records(), 1998U);
+  EXPECT_EQ(counters_.hints_pending, 1998U);
+  // Nobody repairs it: it is not missed either.
+  StoredVersion version;
+  EXPECT_TRUE(replica_.Load(Ref("k17", 9), &version).has_value());
+  EXPECT_EQ(version.hash, 0U);
+  Round();
+  EXPECT_EQ(counters_.scrub_records, 4000U);
+  EXPECT_EQ(counters_.scrub_rot_found, 2U);
 }
 
 // The checksum holds, but the record is not that of the place it stands at.
