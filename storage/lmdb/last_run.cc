@@ -12,7 +12,7 @@ namespace cartwheel {
 namespace {
 
 constexpr std::string_view kName = "run";
-constexpr size_t kRunBytes = 8 + 1 + 1 + kBootBytes;
+constexpr size_t kRunBytes = 8 + 1 + 1 + 1 + kBootBytes;
 
 std::string PathIn(const std::string& directory) { return directory + "/" + std::string(kName); }
 
@@ -20,6 +20,7 @@ std::string Encode(const LastRun& run) {
   std::string body;
   body.push_back(run.closed ? 1 : 0);
   body.push_back(run.synced ? 1 : 0);
+  body.push_back(run.dropped ? 1 : 0);
   body += run.boot;
   body.resize(kRunBytes - 8);
   std::string out;
@@ -35,7 +36,8 @@ LastRun Decode(std::string_view bytes) {
   LastRun run;
   run.closed = body[0] != 0;
   run.synced = body[1] != 0;
-  if (body[2] != 0) run.boot = body.substr(2);
+  run.dropped = body[2] != 0;
+  if (body[3] != 0) run.boot = body.substr(3);
   return run;
 }
 
@@ -73,6 +75,7 @@ Result<void> WriteLastRun(FileSystem* files, const std::string& directory, const
 }
 
 std::string WhatMayBeLost(const LastRun& run, std::string_view boot_now) {
+  if (run.dropped) return "the last run dropped damaged records";
   if (run.closed || run.synced) return "";
   if (run.boot.empty() || boot_now.empty()) return "it is not known how the last run ended";
   if (run.boot == boot_now) return "";

@@ -1,9 +1,9 @@
 // LastRun: what a run leaves for the next one to know whether writes may have been lost in between:
-// the boot of the machine it ran under, whether its acknowledged writes were synced, and whether it
-// ended cleanly. One small file of fixed length, written in place: what is torn counts as not
-// clean.
+// the boot of the machine it ran under, whether its acknowledged writes were synced, whether it
+// ended cleanly, and whether it had to drop damaged records. One small file of fixed length,
+// written in place: what is torn counts as not clean.
 //
-//   run := checksum:fixed64 closed:byte synced:byte boot:36 bytes
+//   run := checksum:fixed64 closed:byte synced:byte dropped:byte boot:36 bytes
 //
 // checksum is XXH3 over what follows it. A boot is what the kernel calls this boot of the machine;
 // zeros where that is not known.
@@ -19,9 +19,10 @@
 namespace cartwheel {
 
 struct LastRun {
-  bool closed = false;  // all of it is in the tree
-  bool synced = false;  // an acknowledged write was on the disk (fsync always)
-  std::string boot;     // kBootBytes, or empty: unknown
+  bool closed = false;   // all of it is in the tree
+  bool synced = false;   // an acknowledged write was on the disk (fsync always)
+  bool dropped = false;  // records that were damaged, which may not be back yet
+  std::string boot;      // kBootBytes, or empty: unknown
 };
 
 inline constexpr size_t kBootBytes = 36;

@@ -104,8 +104,9 @@ Result<void> LmdbEngine::JudgeLastRun() {
 }
 
 Result<void> LmdbEngine::NoteRun(bool closed) {
-  return WriteLastRun(options_.files, options_.dir,
-                      {closed, options_.fsync == FsyncPolicy::kAlways, options_.boot});
+  return WriteLastRun(
+      options_.files, options_.dir,
+      {closed, options_.fsync == FsyncPolicy::kAlways, dropped_damaged_, options_.boot});
 }
 
 // What was replayed is checkpointed at once: so a start after a start has little to do, and damage
@@ -173,6 +174,7 @@ void LmdbEngine::Apply(const Position& position, std::string_view image, uint64_
   }
   const RecordHead after = HeadOf(image);
   const bool damaged = memo_->damaged && !IsHint(position);
+  if (damaged && image.empty() && !std::exchange(dropped_damaged_, true)) run_noted_ = false;
   if (!damaged) leaves_.Replace(position, memo_->head, after);
   if (!IsHint(position)) {
     records_ += static_cast<uint64_t>(after.present) - static_cast<uint64_t>(memo_->head.present);

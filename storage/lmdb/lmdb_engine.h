@@ -139,8 +139,9 @@ class LmdbEngine final : public StorageEngine {
   Clock::time_point last_flush_;
   std::string may_have_lost_;
   bool made_new_ = false;
-  bool run_noted_ = false;  // the next start can see that there was this one
-  Result<void> state_;      // the first failure of ours
+  bool run_noted_ = false;        // the next start can see that there was this one
+  bool dropped_damaged_ = false;  // and so does it this
+  Result<void> state_;            // the first failure of ours
   bool closed_ = false;
 
   // Last: their threads end before anything they use goes.
