@@ -228,17 +228,13 @@ void Encode(const HoldsResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.holds ? 1 : 0), {}, out);
 }
 void Encode(const ReapRequest& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.slot), {m.entries}, out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.entries}, out);
 }
 void Encode(const ReapResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.clear ? 1 : 0), {m.votes}, out);
+  AppendFrame(Head(m.kType).Number(m.request), {m.votes}, out);
 }
 void Encode(const ReapCommit& m, std::string* out) {
-  AppendFrame(Head(m.kType)
-                  .Number(m.epoch)
-                  .Number(m.stamp.run)
-                  .Number(Unsigned(m.stamp.sent_us))
-                  .Number(m.slot),
+  AppendFrame(Head(m.kType).Number(m.epoch).Number(m.stamp.run).Number(Unsigned(m.stamp.sent_us)),
               {m.entries}, out);
 }
 void Encode(const TreeRequest& m, std::string* out) {
@@ -433,14 +429,12 @@ bool Decode(Fields fields, ReapRequest* m) {
   Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
-  m->slot = in.Small<uint16_t>(kSlotCount - 1);
   m->entries = in.Field();
   return in.ok();
 }
 bool Decode(Fields fields, ReapResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->clear = in.Flag();
   m->votes = in.Field();
   return in.ok();
 }
@@ -448,7 +442,6 @@ bool Decode(Fields fields, ReapCommit* m) {
   Parts in(fields);
   m->epoch = in.Number();
   m->stamp = in.ReadStamp();
-  m->slot = in.Small<uint16_t>(kSlotCount - 1);
   m->entries = in.Field();
   return in.ok();
 }

@@ -193,28 +193,25 @@ struct HoldsResponse {
   bool holds = false;
 };
 
-// May dead versions of a slot be dropped (cluster/reaper.h)? Asks every member; `entries` is a list
-// of (position, version hash), see ReapEntries.
+// May these dead versions be dropped (cluster/reaper.h)? Asks every member; `entries` is a list of
+// (position, version hash).
 struct ReapRequest {
   static constexpr uint8_t kType = 52;
   uint64_t request = 0;
   uint64_t epoch = 0;
-  uint16_t slot = 0;
   std::string_view entries;
 };
 // Only a member in the same epoch answers.
 struct ReapResponse {
   static constexpr uint8_t kType = 53;
   uint64_t request = 0;
-  bool clear = false;      // it keeps nothing of the slot for others
   std::string_view votes;  // a byte per entry: 1 when it may go
 };
-// They may: all said so, twice. Sent to the slot's replicas.
+// They may: all said so, twice.
 struct ReapCommit {
   static constexpr uint8_t kType = 54;
   uint64_t epoch = 0;
   Stamp stamp;
-  uint16_t slot = 0;
   std::string_view entries;
 };
 

@@ -414,6 +414,7 @@ void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeo
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
 void Node::SetRepairRate(uint64_t bytes_per_second) {
+  parts_->handoff.SetRate(bytes_per_second);
   parts_->anti_entropy.SetRate(bytes_per_second);
 }
 

@@ -140,6 +140,8 @@ class Stage : public WorldObserver {
     setting("n", &options.settings.n);
     setting("r", &options.settings.r);
     setting("w", &options.settings.w);
+    const auto age = line.options.find("tombstone-age");
+    if (age != line.options.end()) options.tombstone_min_age_ms = ParseTime(age->second) / kMs;
     options.anti_entropy = line.options.contains("anti-entropy");
     options.min_latency_us = options.max_latency_us = kMs;
     world_ = std::make_unique<World>(options, this);
@@ -189,17 +191,25 @@ class Stage : public WorldObserver {
 
   void Copies(const std::string& key) {
     for (int node = 0; node < world_->size(); ++node) {
-      std::string text = "nothing";
-      const Position position = At(key);
-      const auto scanned = world_->engine(node).Scan(
-          position, position, [&](const Position&, std::string_view image) {
-            const auto record = ReadIntact(image);
-            text = record ? world_->describer().Of(*DecodeObject(record->object)) : "damaged";
-            return true;
-          });
-      CHECK(scanned.has_value());
-      Say(std::to_string(node + 1) + ": " + text);
+      const std::string number = std::to_string(node + 1);
+      Say(number + ": " + CopyAt(node, At(key)).value_or("nothing"));
+      for (int other = 0; other < world_->size(); ++other) {
+        const auto hint = CopyAt(node, HintPosition(world_->IdOf(other), At(key)));
+        if (hint) Say(number + ", for " + std::to_string(other + 1) + ": " + *hint);
+      }
     }
+  }
+
+  std::optional<std::string> CopyAt(int node, const Position& position) {
+    std::optional<std::string> text;
+    const auto scanned =
+        world_->engine(node).Scan(position, position, [&](const Position&, std::string_view image) {
+          const auto record = ReadIntact(image);
+          text = record ? world_->describer().Of(*DecodeObject(record->object)) : "damaged";
+          return true;
+        });
+    CHECK(scanned.has_value());
+    return text;
   }
 
   void Ask(const Line& line, bool later) {
