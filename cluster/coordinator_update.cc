@@ -65,6 +65,8 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     turn.Respond(from, refusal);
     return;
   }
+  // A refusal is the answer to all that the link may bring again.
+  if (!RememberUpdate(from, request.request)) return;
   if (context_->replica.engine()->Full()) {
     ++context_->counters.disk_full_refusals;
     UpdateResponse refusal;
@@ -73,7 +75,6 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     turn.Respond(from, refusal);
     return;
   }
-  if (!RememberUpdate(from, request.request)) return;
   Operation* op = Allocate(turn, What::kUpdate, {request.db, std::string(request.key)});
   op->peer = from;
   op->client = request.request;
