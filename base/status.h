@@ -11,6 +11,7 @@ namespace cartwheel {
 enum class ErrorCode {
   kInvalid,     // the bytes or the arguments make no sense
   kCorrupt,     // stored bytes are not what was written
+  kDamaged,     // the record of one key was: it was set aside
   kIo,          // the operating system refused
   kFull,        // no room: disk, memory or a bound of ours
   kBadContext,  // a causal context that is damaged or of another key

@@ -165,6 +165,7 @@ class Coordinator {
   // Updates (coordinator_update.cc).
   // False when the peer's request came before: an update that comes twice happens once.
   bool RememberUpdate(NodeId from, uint64_t request);
+  void PassUpdateOn(const Turn& turn, Operation* op);
   void BeginUpdate(const Turn& turn, Operation* op);
   void ApplyAfterRead(const Turn& turn, Operation* op);
   void LeaveQueue(const Turn& turn, const Position& position, uint64_t id);

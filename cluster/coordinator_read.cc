@@ -207,8 +207,7 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     if (replied.hash == hash) continue;
     ++context_->counters.read_repairs;
     if (replied.node == context_->self()) {
-      const auto merged =
-          context_->replica.Merge(Ref(*op), Object(op->read.merged()), ViewOf(turn, *op));
+      const auto merged = context_->MergeAt(Ref(*op), Object(op->read.merged()), turn.now);
       if (merged) op->after = std::max(op->after, merged->sequence);
       continue;
     }
@@ -232,11 +231,19 @@ void Coordinator::CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t h
   } else if (compared_.Noted(hash, turn.now.mono_us)) {
     return;
   }
+  const auto failed = [&](NodeId node) {
+    return op != nullptr &&
+           std::find(op->failed.begin(), op->failed.end(), node) != op->failed.end();
+  };
   for (const NodeId node : context_->ring->Replicas(key.position.slot)) {
+    if (node == context_->self() && failed(node) && hash != 0) {
+      // Its copy was damaged. If it cannot be written either, another read or repair tries again.
+      (void)context_->MergeAt(key, Object(op->read.merged()), turn.now);
+    }
     if (node == holder || node == context_->self() || !context_->liveness.IsAlive(node)) continue;
-    const bool was_asked =
-        op != nullptr && std::any_of(op->asked.begin(), op->asked.end(),
-                                     [&](const Asked& asked) { return asked.node == node; });
+    const bool was_asked = op != nullptr && !failed(node) &&
+                           std::any_of(op->asked.begin(), op->asked.end(),
+                                       [&](const Asked& asked) { return asked.node == node; });
     if (was_asked) continue;
     turn.Request(node, CompareRequest{.epoch = context_->epoch(),
                                       .have = hash,

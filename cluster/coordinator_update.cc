@@ -13,21 +13,46 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& ope
   op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
   op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
   op->update = std::move(operation.update);
+  PassUpdateOn(turn, op);
+}
+
+// To the first live node that has room: a full one counts as down. Those that were asked have
+// refused, and so written nothing.
+void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
+  const auto may_act = [&](NodeId node) {
+    if (node == context_->self()) return !context_->replica.engine()->Full();
+    return context_->liveness.IsAlive(node) &&
+           std::none_of(op->asked.begin(), op->asked.end(),
+                        [node](const Asked& asked) { return asked.node == node; });
+  };
+  const auto list = context_->ring->PreferenceList(op->position.slot);
+  const auto able = std::find_if(list.begin(), list.end(), may_act);
+  if (able == list.end() && !op->asked.empty()) {
+    Reply(turn, op, 0, Status{ErrorCode::kFull, "no room on the nodes that store this key"});
+    Free(op);
+    return;
+  }
   const NodeId first = context_->FirstLive(op->position.slot);
-  if (first == context_->self()) {
+  const NodeId node = able != list.end() ? *able : first;
+  if (first == context_->self() && node != first) ++context_->counters.disk_full_refusals;
+  if (node == context_->self()) {
     BeginUpdate(turn, op);
     return;
   }
-  EnterStep(turn, op, Phase::kForwarded);
-  op->asked.push_back({.node = first});
-  turn.Request(first, UpdateRequest{.request = op->id,
-                                    .epoch = context_->epoch(),
-                                    .operation = 0,
-                                    .r = op->r,
-                                    .w = op->w,
-                                    .db = op->key.db,
-                                    .update = std::move(op->update),
-                                    .key = op->key.bytes});
+  if (op->phase != Phase::kForwarded) EnterStep(turn, op, Phase::kForwarded);
+  op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+  Schedule(*op);
+  op->asked.push_back({.node = node});
+  UpdateRequest request{.request = op->id,
+                        .epoch = context_->epoch(),
+                        .operation = 0,
+                        .r = op->r,
+                        .w = op->w,
+                        .db = op->key.db,
+                        .update = std::move(op->update),
+                        .key = op->key.bytes};
+  turn.Request(node, request);
+  op->update = std::move(request.update);
 }
 
 void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request) {
@@ -40,7 +65,16 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     turn.Respond(from, refusal);
     return;
   }
+  // A refusal is the answer to all that the link may bring again.
   if (!RememberUpdate(from, request.request)) return;
+  if (context_->replica.engine()->Full()) {
+    ++context_->counters.disk_full_refusals;
+    UpdateResponse refusal;
+    refusal.request = request.request;
+    refusal.status = UpdateStatus::kFull;
+    turn.Respond(from, refusal);
+    return;
+  }
   Operation* op = Allocate(turn, What::kUpdate, {request.db, std::string(request.key)});
   op->peer = from;
   op->client = request.request;
@@ -161,6 +195,7 @@ void Coordinator::RespondToPeer(const Turn& turn, const Operation& op, uint64_t 
     response.answered = missing->answered;
   } else if (const auto* status = std::get_if<Status>(&result)) {
     if (status->code == ErrorCode::kTooMany) response.status = UpdateStatus::kTooMany;
+    if (status->code == ErrorCode::kFull) response.status = UpdateStatus::kFull;
     response.result.text = status->message;
   }
   turn.Respond(op.peer, response, after);
@@ -182,6 +217,7 @@ void Coordinator::OnUpdateResponse(const Turn& turn, NodeId from, const UpdateRe
     case UpdateStatus::kTooMany:
       Reply(turn, op, 0, Status{ErrorCode::kTooMany, response.result.text});
       break;
+    case UpdateStatus::kFull: return PassUpdateOn(turn, op);
   }
   Free(op);
 }

@@ -86,7 +86,7 @@ void Handoff::Go(const Turn& turn, NodeId target, Walk* walk) {
 
 bool Handoff::Collect(const Position& first, const Position& last,
                       std::vector<Found>* found) const {
-  // What cannot be read is left where it is; the scrub finds it.
+  // What cannot be read is left where it is.
   (void)context_->replica.engine()->Scan(first, last,
                                          [&](const Position& position, std::string_view image) {
                                            found->push_back({position, std::string(image)});
@@ -129,9 +129,12 @@ std::vector<Handoff::Found> Handoff::NextLeftOvers(Walk* walk) const {
 
 // Offers a copy to those of the N who live. Not when too few of them do to let it go afterwards.
 void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
-  const auto record = ParseRecord(found.image);
+  const auto record = ReadIntact(found.image);
   Object object;
-  if (!record || !DecodeObject(record->object, &object)) return;
+  if (!record || !DecodeObject(record->object, &object)) {
+    context_->replica.SetAside(found.place);
+    return;
+  }
   Copy copy;
   copy.target = target;
   copy.key = {record->db, std::string(record->key)};

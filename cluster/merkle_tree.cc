@@ -79,8 +79,8 @@ Result<std::optional<Position>> MerkleTree::List(const Position& first, const Po
           return false;
         }
         --limit;
-        // What cannot be read is as good as not there.
-        if (const auto record = ParseRecord(image)) {
+        // What is damaged is as good as not there: the peer sends its own.
+        if (const auto record = ReadIntact(image)) {
           versions->push_back({position, record->version_hash});
         }
         return true;

@@ -360,7 +360,7 @@ bool Decode(Fields fields, UpdateRequest* m) {
 bool Decode(Fields fields, UpdateResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->status = in.Small<UpdateStatus>(static_cast<uint64_t>(UpdateStatus::kTooMany));
+  m->status = in.Small<UpdateStatus>(static_cast<uint64_t>(UpdateStatus::kFull));
   m->which = in.Small<char>(127);
   m->needed = in.Small<uint8_t>(UINT8_MAX);
   m->answered = in.Small<uint8_t>(UINT8_MAX);

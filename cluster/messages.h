@@ -113,7 +113,13 @@ struct UpdateRequest {
   Update update;
   std::string_view key;
 };
-enum class UpdateStatus : uint8_t { kDone = 0, kNoQuorum = 1, kFailed = 2, kTooMany = 3 };
+enum class UpdateStatus : uint8_t {
+  kDone = 0,
+  kNoQuorum = 1,
+  kFailed = 2,
+  kTooMany = 3,
+  kFull = 4
+};
 struct UpdateResponse {
   static constexpr uint8_t kType = 19;
   uint64_t request = 0;

@@ -1,5 +1,7 @@
 #include "cluster/node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <type_traits>
@@ -16,6 +18,7 @@
 #include "cluster/range_coordinator.h"
 #include "cluster/reaper.h"
 #include "cluster/replica_service.h"
+#include "cluster/scrub.h"
 
 namespace cartwheel {
 namespace {
@@ -64,7 +67,8 @@ struct Node::Parts {
         handoff(&context),
         reaper(&context, &handoff),
         anti_entropy(&context),
-        expiry(&context.replica) {}
+        expiry(&context.replica),
+        scrub(&context.replica, &context.counters) {}
 
   // A db that was flushed, on the way of dropping what was in it.
   struct Sweep {
@@ -146,6 +150,7 @@ struct Node::Parts {
   void SweepSlice(uint32_t budget);
   std::string ControlImage();
   void NoticeComplete(const Turn& turn);
+  void LogSetAside(const Turn& turn);
   void Finish(const Turn& turn);
 
   NodeContext context;
@@ -157,6 +162,7 @@ struct Node::Parts {
   Reaper reaper;
   AntiEntropy anti_entropy;
   ExpirySweep expiry;
+  Scrub scrub;
 
   uint64_t adopted_ring = 0;
   uint64_t adopted_epoch = 0;
@@ -229,6 +235,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   reaper.Tick(turn);
   anti_entropy.Tick(turn);
   expiry.Tick(turn.now);
+  scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
   if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
     SweepSlice(kSweepRecords);
@@ -334,7 +341,21 @@ void Node::Parts::NoticeComplete(const Turn& turn) {
                                "again, and answers of this node count"});
 }
 
+void Node::Parts::LogSetAside(const Turn& turn) {
+  for (const Position& place : context.replica.TakeSetAside()) {
+    turn.effects->log.push_back(
+        {LogLevel::kWarning,
+         IsHint(place)
+             ? fmt::format("slot {}: the hint {:016x} for node {} is damaged and set aside",
+                           place.slot - kSlotCount, place.low, FormatNodeId(place.high))
+             : fmt::format("slot {}: the record {:016x}{:016x} is damaged and set aside; other "
+                           "replicas repair it",
+                           place.slot, place.high, place.low)});
+  }
+}
+
 void Node::Parts::Finish(const Turn& turn) {
+  LogSetAside(turn);
   AdoptState(turn);
   NoticeComplete(turn);
   Births* births = context.replica.births();
@@ -393,10 +414,11 @@ void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) return membership;
-  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
-                           parts_->ranges.NextDeadline(), parts_->handoff.NextDeadline(),
-                           parts_->reaper.NextDeadline(), parts_->anti_entropy.NextDeadline(),
-                           parts_->expiry.NextDeadline(), parts_->probe_us});
+  int64_t next =
+      std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
+                parts_->handoff.NextDeadline(), parts_->reaper.NextDeadline(),
+                parts_->anti_entropy.NextDeadline(), parts_->expiry.NextDeadline(),
+                parts_->scrub.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }

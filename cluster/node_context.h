@@ -133,6 +133,7 @@ struct NodeContext {
         std::any_of(object.siblings.begin(), object.siblings.end(),
                     [](const Sibling& sibling) { return sibling.kind == Kind::kValue; });
     if (has_value && replica.engine()->Full()) {
+      ++counters.disk_full_refusals;
       return Error(ErrorCode::kFull, "no room for values on this node");
     }
     return replica.Merge(key, std::move(object), ViewOf(key.db, now));

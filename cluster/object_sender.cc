@@ -86,8 +86,8 @@ void ObjectSender::SendNext(const Turn& turn, uint64_t number, Job* job) {
   const auto found = context_->replica.engine()->Get(position);
   if (!found || !found->has_value()) return;
   // What rotted here must not spread.
-  const auto record = ParseRecord((*found)->image);
-  if (!record || !RecordIntact((*found)->image)) return;
+  const auto record = ReadIntact((*found)->image);
+  if (!record) return;
   const size_t frames_before = turn.effects->outbox.frames.size();
   turn.Request(job->to,
                MergeRequest{.request = ++last_request_,

@@ -89,7 +89,7 @@ bool Reaper::Votes(const Turn& turn, const Entry& entry) const {
   // What cannot be read is not nothing.
   if (!found) return false;
   if (!found->has_value()) return true;
-  const auto record = ParseRecord((*found)->image);
+  const auto record = ReadIntact((*found)->image);
   Object object;
   if (!record || record->version_hash != entry.hash || !DecodeObject(record->object, &object)) {
     return false;
@@ -138,7 +138,7 @@ void Reaper::Find(const Turn& turn) {
         }
         const std::optional<int64_t> patience = Patience(position.slot);
         if (!patience) return true;
-        const auto record = ParseRecord(image);
+        const auto record = ReadIntact(image);
         Object object;
         if (!record || !DecodeObject(record->object, &object)) return true;
         if (!MayGo(turn.now, *record, object, *patience)) return true;
@@ -232,7 +232,7 @@ void Reaper::Apply(const Turn& turn, const std::vector<Entry>& entries) {
     const auto found = context_->replica.engine()->Get(entry.position);
     if (!found || !found->has_value()) continue;
     const std::string image((*found)->image);
-    const auto record = ParseRecord(image);
+    const auto record = ReadIntact(image);
     Object object;
     if (!record || record->version_hash != entry.hash || !DecodeObject(record->object, &object)) {
       continue;

@@ -4,12 +4,16 @@
 #include <utility>
 #include <vector>
 
-#include "storage/record.h"
-
 namespace cartwheel {
 namespace {
 
 constexpr size_t kKeptImageBytes = 1 << 20;
+// How many set aside records are remembered; a disk that loses more is not worth the memory.
+constexpr size_t kMostMissing = 100'000;
+
+tl::unexpected<Status> Damaged() {
+  return Error(ErrorCode::kDamaged, "this node's copy of the record was damaged and is set aside");
+}
 
 Status Collision(const KeyRef& key) {
   return {ErrorCode::kCollision, "another key has the hash of '" + std::string(key.bytes) + "'"};
@@ -34,32 +38,62 @@ bool AllFlushed(const Object& object, uint64_t flushed_before) {
 
 }  // namespace
 
-Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) const {
-  const auto found = engine_->Get(key.place());
+Result<std::optional<RecordView>> Replica::Find(const KeyRef& key, VersionHead* head) {
+  const Position place = key.place();
+  const auto found = engine_->Get(place);
   if (!found) return tl::unexpected(found.error());
-  if (!found->has_value()) return VersionHead{};
+  if (!found->has_value()) {
+    if (!missing_.empty() && missing_.contains(place)) return Damaged();
+    return std::nullopt;
+  }
   const auto record = ParseRecord((*found)->image);
-  if (!record) return tl::unexpected(record.error());
+  if ((*found)->damaged || !record) {
+    SetAside(place);
+    return Damaged();
+  }
   if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
-  if (object != nullptr) *object = record->object;
-  return VersionHead{record->version_hash, (*found)->sequence, (*found)->image.size()};
+  *head = {record->version_hash, (*found)->sequence, (*found)->image.size()};
+  return *record;
 }
 
-Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) const {
-  const auto found = engine_->Get(key.place());
-  if (!found) return tl::unexpected(found.error());
-  if (!found->has_value()) return {};
-  const auto record = ParseRecord((*found)->image);
+Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) {
+  VersionHead head;
+  const auto record = Find(key, &head);
   if (!record) return tl::unexpected(record.error());
-  if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
-  if (!DecodeObject(record->object, &version->object)) {
-    return Error(ErrorCode::kCorrupt, "malformed object");
+  if (!record->has_value()) return head;
+  if (object != nullptr) *object = (*record)->object;
+  return head;
+}
+
+Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) {
+  const auto record = Find(key, version);
+  if (!record) return tl::unexpected(record.error());
+  if (!record->has_value()) return {};
+  if (!DecodeObject((*record)->object, &version->object)) {
+    SetAside(key.place());
+    *version = {};
+    return Damaged();
   }
-  version->hash = record->version_hash;
-  version->sequence = (*found)->sequence;
-  version->record_bytes = (*found)->image.size();
-  version->mark = record->mark;
+  version->mark = (*record)->mark;
   return {};
+}
+
+tl::unexpected<Status> Replica::Full() {
+  ++counters_->disk_full_refusals;
+  return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
+}
+
+void Replica::SetAside(const Position& place) {
+  ++counters_->records_set_aside;
+  set_aside_.push_back(place);
+  if (IsHint(place)) {
+    if (const auto found = engine_->Get(place); found && found->has_value()) {
+      CountHint(place, (*found)->image.size(), 0);
+    }
+  } else if (missing_.size() < kMostMissing) {
+    missing_.insert(place);  // a hint is not missed: nobody repairs those
+  }
+  engine_->Drop(place);
 }
 
 Result<void> Replica::FindHints() {
@@ -78,13 +112,17 @@ void Replica::CountHint(const Position& place, size_t bytes_before, size_t bytes
 }
 
 Result<void> Replica::LoadKept(const KeyRef& key, std::span<const NodeId> nodes,
-                               StoredVersion* version) const {
-  const KeyRef own{key.position, key.db, key.bytes};
-  if (auto done = Load(own, version); !done) return done;
+                               StoredVersion* version) {
+  // What is damaged is as good as none: a fallback's word counts only beside a replica's.
+  const auto load = [this](const KeyRef& copy, StoredVersion* to) {
+    auto done = Load(copy, to);
+    return !done && done.error().code == ErrorCode::kDamaged ? Result<void>() : done;
+  };
+  if (auto done = load({key.position, key.db, key.bytes}, version); !done) return done;
   if (hints_.records() == 0) return {};
   for (const NodeId node : nodes) {
     StoredVersion kept;
-    if (auto done = Load({key.position, key.db, key.bytes, node}, &kept); !done) return done;
+    if (auto done = load({key.position, key.db, key.bytes, node}, &kept); !done) return done;
     if (kept.hash == 0 || kept.hash == version->hash) continue;
     version->sequence = std::max(version->sequence, kept.sequence);
     MergeInto(&version->object, std::move(kept.object));
@@ -130,15 +168,17 @@ uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, 
   expiring_stored_ += std::any_of(object.siblings.begin(), object.siblings.end(), Expires) ? 1 : 0;
   const Position place = key.place();
   if (key.hint_for != 0) CountHint(place, before.record_bytes, image_.size());
+  if (!missing_.empty()) missing_.erase(place);
   return engine_->Put(place, image_);
 }
 
 Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View& view) {
-  if (version.kind == Kind::kValue && engine_->Full()) {
-    return Error(ErrorCode::kFull, "no room for new values on the node that stores this key");
-  }
+  if (version.kind == Kind::kValue && engine_->Full()) return Full();
   StoredVersion current;
-  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
+  // Over a damaged copy as over none.
+  if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
+    return tl::unexpected(std::move(done.error()));
+  }
   if (const Sibling* done = FindOperation(current.object, version.operation)) {
     return Minted{version.plain ? current.object : DeltaOf(version.context, *done),
                   current.sequence};
@@ -194,6 +234,7 @@ Result<Minted> Replica::MintKept(const KeyRef& key, std::span<const NodeId> node
 
 Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
                                       const View& view) {
+  if (engine_->Full()) return Full();
   StoredVersion current;
   if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
   const auto siblings = current.object.siblings;
@@ -217,7 +258,10 @@ Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int
 
 Result<VersionHead> Replica::Merge(const KeyRef& key, Object&& incoming, const View& view) {
   StoredVersion current;
-  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
+  // Over a damaged copy as over none.
+  if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
+    return tl::unexpected(std::move(done.error()));
+  }
   for (const Sibling& sibling : incoming.siblings) {
     if (!clock_->Observe(sibling.time, view.wall_ms, limits_.max_clock_skew_ms)) {
       ++counters_->clock_skew_refused;
@@ -260,7 +304,7 @@ bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget
           more = true;
           return false;
         }
-        const auto record = ParseRecord(image);
+        const auto record = ReadIntact(image);
         if (!record || (db != UINT32_MAX && record->db != db)) return true;
         const auto object = DecodeObject(record->object);
         if (object && AllFlushed(*object, flushed_before)) dead.push_back(position);
@@ -280,7 +324,7 @@ bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, boo
           more = true;
           return false;
         }
-        const auto record = ParseRecord(image);
+        const auto record = ReadIntact(image);
         Object object;
         if (!record || !record->has_value || !DecodeObject(record->object, &object)) return true;
         bool any_over = false;

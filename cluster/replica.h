@@ -6,9 +6,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -19,6 +22,7 @@
 #include "cluster/types.h"
 #include "storage/engine.h"
 #include "storage/object.h"
+#include "storage/record.h"
 
 namespace cartwheel {
 
@@ -91,16 +95,16 @@ class Replica {
   Result<void> FindHints();
 
   // Fills an empty version; leaves it so when nothing is there. kCollision: another key stands at
-  // the position.
-  Result<void> Load(const KeyRef& key, StoredVersion* version) const;
+  // the position. kDamaged: the record was not what had been written and is set aside: dropped, so
+  // that other replicas repair it, and from then on no answer until something is stored there.
+  Result<void> Load(const KeyRef& key, StoredVersion* version);
   // The same without decoding; `object`, when given, gets the encoded object (a view that holds
   // until the engine is called again).
-  Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr) const;
+  Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr);
   // All that this node has of a key that is not its own: what it keeps for `nodes`, and a copy of
   // its own from when the ring was another one. The hash is that of the merge. Does not ask
   // key.hint_for.
-  Result<void> LoadKept(const KeyRef& key, std::span<const NodeId> nodes,
-                        StoredVersion* version) const;
+  Result<void> LoadKept(const KeyRef& key, std::span<const NodeId> nodes, StoredVersion* version);
 
   // Applies a write here under a new dot. An operation that was minted here before is not minted
   // again: its delta is returned. kTooMany, kFull, kCollision: nothing was written.
@@ -115,6 +119,12 @@ class Replica {
   // object with all of them is the delta.
   Result<Minted> RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
                                const View& view);
+
+  // Drops a damaged record. What it said of its key is lost, its mark as well: the next mint begins
+  // a new birth.
+  void SetAside(const Position& place);
+  // Where records were set aside since the last call, for the log.
+  std::vector<Position> TakeSetAside() { return std::exchange(set_aside_, {}); }
 
   // Gives up the copy whose head that is, and nothing newer. False when it is another one now.
   bool Drop(const KeyRef& key, uint64_t hash);
@@ -138,6 +148,9 @@ class Replica {
   Births* births() { return &births_; }
 
  private:
+  tl::unexpected<Status> Full();
+  // The intact record of the key and its head; nothing when there is none.
+  Result<std::optional<RecordView>> Find(const KeyRef& key, VersionHead* head);
   Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
               uint64_t* mark);
   // Returns the storage sequence. `hash` is VersionHash of the object, `before` what stood there.
@@ -154,7 +167,9 @@ class Replica {
   StatusCounters* counters_;
   HintIndex hints_;
   uint64_t expiring_stored_ = 0;
-  std::string image_;  // of the record that is being stored
+  std::vector<Position> set_aside_;
+  std::set<Position> missing_;  // set aside in this run, nothing stored there since
+  std::string image_;           // of the record that is being stored
 };
 
 }  // namespace cartwheel

@@ -72,9 +72,13 @@ void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) 
   const KeyRef key = context_->Locate(request.db, request.key);
   std::string_view object;
   const auto head = context_->replica.Head(key, &object);
-  if (!head || head->hash == request.have || request.holder == context_->self()) return;
+  if (request.holder == context_->self()) return;
+  if (!head && head.error().code != ErrorCode::kDamaged) return;
+  // A damaged copy is as good as none: the holder sends its own.
+  const VersionHead mine = head.value_or(VersionHead{});
+  if (mine.hash == request.have) return;
   std::string nothing;
-  if (head->hash == 0) EncodeObject(Object(), &nothing);
+  if (mine.hash == 0) EncodeObject(Object(), &nothing);
   ++context_->counters.read_repairs;
   turn.Request(request.holder,
                MergeRequest{.request = 0,
@@ -83,8 +87,8 @@ void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) 
                             .stamp = context_->StampOf(turn),
                             .db = request.db,
                             .key = request.key,
-                            .object = head->hash == 0 ? nothing : object},
-               head->sequence);
+                            .object = mine.hash == 0 ? nothing : object},
+               mine.sequence);
 }
 
 void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& request) {
@@ -226,7 +230,7 @@ LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor,
         }
         last_cursor = at;
         ++looked;
-        const auto record = ParseRecord(image);
+        const auto record = ReadIntact(image);
         if (!record || record->db != db) return true;
         auto object = DecodeObject(record->object);
         if (!object) return true;

@@ -34,6 +34,12 @@ struct StatusCounters {
   uint64_t left_overs_moved = 0;  // copies let go that belong to others since the ring changed
   // Reads that saw 1, 2, 3, and 4 or more versions (Dynamo, section 6.3).
   std::array<uint64_t, 4> reads_by_siblings{};
+  // Disks (docs/architecture.md, "What a fault of the disk does").
+  uint64_t disk_full_refusals = 0;  // values refused because the engine is full
+  uint64_t records_set_aside = 0;   // damaged records that were dropped for others to repair
+  uint64_t scrub_records = 0;       // records the scrub has looked at
+  uint64_t scrub_rot_found = 0;     // those that were damaged
+  uint64_t leaf_sums_mended = 0;    // Merkle leaves whose sum was not that of their records
   // Of comparisons that this node began, but for the bytes: it answers others', too.
   uint64_t anti_entropy_last = 0;  // when one was done last, in ms since 1970; 0: never
   uint64_t anti_entropy_rounds = 0;

@@ -168,6 +168,7 @@ class Node:
         self.options = options
         self.process = None
         self.log_path = directory + ".log"
+        self.environment = {}  # besides what this process has
 
     def start(self):
         command = [BINARY, "--port", str(self.port), "--bus-port", str(self.bus_port),
@@ -178,7 +179,8 @@ class Node:
             command += ["--" + name.replace("_", "-"), str(value)]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL,
+                                            env=dict(os.environ, **self.environment))
 
     def connect(self, timeout=20):
         return Connection(self.port, timeout)

@@ -62,6 +62,7 @@ void Call::ReplyFailure(const Answer& answer) {
     case ErrorCode::kFull: return Error("OOM " + status->message);
     case ErrorCode::kInvalid:
     case ErrorCode::kCorrupt:
+    case ErrorCode::kDamaged:
     case ErrorCode::kIo:
     case ErrorCode::kCollision: return Error("ERR " + status->message);
   }

@@ -162,7 +162,7 @@ void ClusterGetKeysInSlot(Call& call) {
   const auto number = static_cast<uint16_t>(*slot);
   std::vector<std::string> keys;
   const auto visit = [&](const Position&, std::string_view image) {
-    const auto record = ParseRecord(image);
+    const auto record = ReadIntact(image);
     if (record && record->has_value && record->db == call.db()) keys.emplace_back(record->key);
     return keys.size() < static_cast<uint64_t>(*count);
   };

@@ -52,7 +52,7 @@ void WriteMember(ReplyWriter* reply, const Member& member, const Node& node) {
 
 using Counter = std::pair<std::string_view, uint64_t>;
 
-std::vector<Counter> CountersOf(const StatusCounters& counters) {
+std::vector<Counter> CountersOf(const StatusCounters& counters, const EngineStats& engine) {
   return {{"reads", counters.reads},
           {"writes", counters.writes},
           {"updates", counters.updates},
@@ -89,7 +89,14 @@ std::vector<Counter> CountersOf(const StatusCounters& counters) {
           {"messages-received", counters.messages_received},
           {"messages-unknown", counters.messages_unknown},
           {"messages-bad", counters.messages_bad},
-          {"operations-in-flight", counters.operations_in_flight}};
+          {"operations-in-flight", counters.operations_in_flight},
+          {"disk-full-refusals", counters.disk_full_refusals},
+          {"records-set-aside", counters.records_set_aside},
+          {"scrub-records", counters.scrub_records},
+          {"scrub-rot-found", counters.scrub_rot_found},
+          {"leaf-sums-mended", counters.leaf_sums_mended},
+          {"log-cut-at-start", engine.log_cut},
+          {"damaged-log-records-skipped", engine.damaged_skipped}};
 }
 
 }  // namespace
@@ -139,7 +146,7 @@ void DynRingCommand(Call& call) {
 }
 
 void DynStatusCommand(Call& call) {
-  const auto counters = CountersOf(call.server().node->counters());
+  const auto counters = CountersOf(call.server().node->counters(), call.server().engine->stats());
   ReplyWriter reply = call.Reply();
   reply.Map(counters.size());
   for (const auto& [name, value] : counters) {

@@ -130,6 +130,12 @@ void Driver::ArmTimer() {
 void Driver::Sweep() {
   RefreshTime();
   bus_->Sweep();
+  if (const bool full = engine_->Full(); full != full_) {
+    full_ = full;
+    LogEvent(LogLevel::kWarning, "{}",
+             full ? "no room: new values are refused, deletions still go"
+                  : "there is room again: new values are taken");
+  }
   if (server_.now.mono_us - swept_clients_at_us_ < kClientSweepUs) return;
   swept_clients_at_us_ = server_.now.mono_us;
   clients_->Sweep();

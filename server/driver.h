@@ -51,6 +51,7 @@ class Driver {
   void Listen();
   void StartHandles();
   void ConnectServer();
+  Result<void> OpenDurable();
   NodeOptions MakeNodeOptions() const;
   Hello MakeHello() const;
   Result<void> ChangeOption(std::string_view name, std::string_view value);
@@ -94,6 +95,7 @@ class Driver {
   bool unix_bound_ = false;  // its file is ours to remove
   std::optional<DataDirectory> directory_;
   std::unique_ptr<StorageEngine> engine_;
+  std::string may_have_lost_;  // why acknowledged writes may be missing, empty: none are
   std::unique_ptr<Node> node_;
   std::unique_ptr<Bus> bus_;
   std::unique_ptr<Clients> clients_;
@@ -107,6 +109,7 @@ class Driver {
   std::vector<WaitingSend> waiting_sends_;  // for the engine, in order
   int64_t armed_for_us_ = INT64_MAX;
   int64_t swept_clients_at_us_ = 0;
+  bool full_ = false;  // as the engine said last
   bool stopping_ = false;
   bool stopped_ = false;
   int64_t stop_deadline_us_ = 0;

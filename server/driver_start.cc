@@ -111,8 +111,17 @@ Result<void> Driver::OpenEngine() {
 
   if (options.engine == EngineKind::kMemory) {
     engine_ = std::make_unique<MemoryEngine>(MemoryOptions{options.maxmemory_bytes});
-    return {};
+    if (!directory_->control().empty()) may_have_lost_ = "the memory engine keeps nothing";
+  } else if (auto opened = OpenDurable(); !opened) {
+    return opened;
   }
+  if (may_have_lost_.empty()) return {};
+  LogEvent(LogLevel::kNotice, "acknowledged writes may be missing here: {}", may_have_lost_);
+  return {};
+}
+
+Result<void> Driver::OpenDurable() {
+  const Options& options = server_.options;
   LmdbOptions lmdb;
   lmdb.dir = options.dir + "/store";
   lmdb.fsync = options.fsync;
@@ -124,6 +133,20 @@ Result<void> Driver::OpenEngine() {
   };
   Result<std::unique_ptr<LmdbEngine>> engine = LmdbEngine::Open(std::move(lmdb));
   if (!engine) return tl::unexpected(std::move(engine.error()));
+  const ReplayReport& replay = (*engine)->replay();
+  if (replay.replayed > 0) {
+    LogEvent(LogLevel::kNotice, "replayed {} writes from the log", replay.replayed);
+  }
+  if (!replay.cut.empty()) {
+    LogEvent(LogLevel::kNotice, "the log ends in an unsynced tail, cut off at {}", replay.cut);
+  }
+  for (const std::string& place : replay.damaged) {
+    LogEvent(LogLevel::kWarning, "recover: damaged log skipped, {}", place);
+  }
+  may_have_lost_ = (*engine)->may_have_lost();
+  if ((*engine)->made_new() && !directory_->control().empty()) {
+    may_have_lost_ = "the store of this node is gone";
+  }
   engine_ = std::move(*engine);
   return {};
 }
@@ -164,6 +187,7 @@ NodeOptions Driver::MakeNodeOptions() const {
   node.repair_rate_bytes = options.repair_rate_bytes;
   node.max_value_bytes = options.proto_max_bulk_bytes;
   node.seed = RandomNumber();
+  node.may_have_lost = !may_have_lost_.empty();
   return node;
 }
 

@@ -130,6 +130,14 @@ void PersistenceSection(const Server& server, std::string* out) {
   Field(out, "cartwheel_log_bytes_written", stats.log_bytes_written);
   Field(out, "cartwheel_log_syncs", stats.syncs);
   Field(out, "cartwheel_checkpoints", stats.checkpoints);
+  const StatusCounters& core = server.node->counters();
+  Field(out, "cartwheel_disk_full_refusals", core.disk_full_refusals);
+  Field(out, "cartwheel_records_set_aside", core.records_set_aside);
+  Field(out, "cartwheel_scrub_records", core.scrub_records);
+  Field(out, "cartwheel_scrub_rot_found", core.scrub_rot_found);
+  Field(out, "cartwheel_leaf_sums_mended", core.leaf_sums_mended);
+  Field(out, "cartwheel_log_cut_at_start", stats.log_cut);
+  Field(out, "cartwheel_damaged_log_records_skipped", stats.damaged_skipped);
 }
 
 void StatsSection(const Server& server, std::string* out) {

@@ -27,6 +27,7 @@ struct Sequences {
 struct Found {
   std::string_view image;  // a record (storage/record.h); valid until the engine is called again
   uint64_t sequence;       // the write that put it there; 0 when that is stored for long
+  bool damaged = false;    // it is not what was written: the disk has changed it
 };
 
 struct EngineStats {
@@ -37,6 +38,8 @@ struct EngineStats {
   uint64_t log_bytes_written = 0;
   uint64_t syncs = 0;
   uint64_t evictions = 0;
+  uint64_t log_cut = 0;          // 1: the start cut an unsynced tail off the log
+  uint64_t damaged_skipped = 0;  // damaged places of the log that the start skipped (--recover)
 };
 
 class StorageEngine {
@@ -59,7 +62,8 @@ class StorageEngine {
   virtual void SyncSoon(uint64_t sequence) = 0;
 
   // Records with first <= position <= last in order, until visit returns false. Either both are
-  // hints or neither is.
+  // hints or neither is. Their checksums are not looked at: who uses what they say asks ReadIntact
+  // (storage/record.h).
   using Visitor = std::function<bool(const Position&, std::string_view image)>;
   virtual Result<void> Scan(const Position& first, const Position& last,
                             const Visitor& visit) const = 0;
@@ -68,6 +72,8 @@ class StorageEngine {
   virtual uint64_t LeafSum(uint32_t leaf) const = 0;
   // LeafSum of all leaves from `first` to before `end`, added up.
   virtual uint64_t SumOfLeaves(uint32_t first, uint32_t end) const = 0;
+  // Takes the sums and counts of a slot anew from its records: for who found them to be wrong.
+  virtual Result<void> RecountSlot(uint16_t slot) = 0;
   // Records of the slot and db that hold a value (deleted ones do not count, expired ones do until
   // they are rewritten).
   virtual uint64_t ValueCount(uint32_t db, uint16_t slot) const = 0;

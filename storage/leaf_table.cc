@@ -1,5 +1,6 @@
 #include "storage/leaf_table.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "base/check.h"
@@ -40,6 +41,12 @@ void LeafTable::Replace(const Position& position, const RecordHead& before,
   if (before.has_value && after.has_value && before.db == after.db) return;
   if (before.has_value) --CountsForWrite(before.db)[position.slot];
   if (after.has_value) ++CountsForWrite(after.db)[position.slot];
+}
+
+void LeafTable::Clear(uint16_t slot) {
+  uint64_t* const first = SumsForWrite() + slot * kBucketsPerSlot;
+  std::fill(first, first + kBucketsPerSlot, 0);
+  for (auto& [db, counts] : counts_) counts.get()[slot] = 0;
 }
 
 uint64_t LeafTable::SumOf(uint32_t first, uint32_t end) const {

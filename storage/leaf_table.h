@@ -32,6 +32,8 @@ class LeafTable {
   LeafTable() = default;
 
   void Replace(const Position& position, const RecordHead& before, const RecordHead& after);
+  // Nothing is left in the slot.
+  void Clear(uint16_t slot);
   // A Replace is likely to follow: begins to load what it needs, which no cache has as a rule.
   void Prefetch(const Position& position) const {
     if (sums_ != nullptr && !IsHint(position)) __builtin_prefetch(sums_.get() + position.leaf(), 1);

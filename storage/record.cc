@@ -67,9 +67,14 @@ Result<RecordView> ParseRecord(std::string_view image) {
   return view;
 }
 
-bool RecordIntact(std::string_view image) {
-  if (!ParseRecord(image)) return false;
-  return GetFixed32(image.data() + kChecksumAt) == ChecksumOf(image, GetFixed64(image.data() + 1));
+std::optional<RecordView> ReadIntact(std::string_view image) {
+  const auto record = ParseRecord(image);
+  if (!record) return std::nullopt;
+  const uint32_t checksum = GetFixed32(image.data() + kChecksumAt);
+  if (checksum != ChecksumOf(image, record->version_hash)) return std::nullopt;
+  return *record;
 }
+
+bool RecordIntact(std::string_view image) { return ReadIntact(image).has_value(); }
 
 }  // namespace cartwheel

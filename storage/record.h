@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,7 +39,9 @@ std::string EncodeRecord(const Position& position, uint32_t db, std::string_view
 // checksum.
 Result<RecordView> ParseRecord(std::string_view image);
 
-// True when the checksum holds. The scrub and recovery ask.
+// True when the checksum holds.
 bool RecordIntact(std::string_view image);
+// The record when its checksum holds.
+std::optional<RecordView> ReadIntact(std::string_view image);
 
 }  // namespace cartwheel

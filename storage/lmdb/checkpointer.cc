@@ -172,23 +172,23 @@ Result<void> Checkpointer::WriteAll(const CheckpointJob& job) {
     while (count < left.size() && count < options_.batch_records && bytes < kBatchBytes) {
       bytes += left[count++]->image.view().size();
     }
-    const auto batch = left.first(count);
+    const bool last = count == left.size();
+    const Tree::Batch batch{left.first(count), &job.recounted,
+                            last ? std::optional(job.mark) : std::nullopt};
     left = left.subspan(count);
-    const auto mark = left.empty() ? std::optional<LogMark>(job.mark) : std::nullopt;
-    if (auto done = WriteOne(batch, mark); !done) return done;
+    if (auto done = WriteOne(batch); !done) return done;
     progress_ += count;
   } while (!left.empty());
   return {};
 }
 
-Result<void> Checkpointer::WriteOne(std::span<const ObjectBuffer::Entry* const> entries,
-                                    const std::optional<LogMark>& mark) {
+Result<void> Checkpointer::WriteOne(const Tree::Batch& batch) {
   for (;;) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (stop_) return Stopped();
     }
-    const auto outcome = tree_->WriteBatch(entries, mark, options_.before_commit);
+    const auto outcome = tree_->WriteBatch(batch, options_.before_commit);
     if (!outcome) return tl::unexpected(outcome.error());
     Result<void> done;
     switch (*outcome) {

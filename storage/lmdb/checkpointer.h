@@ -16,7 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
+#include <set>
 #include <thread>
 
 #include "base/status.h"
@@ -32,6 +32,7 @@ struct CheckpointJob {
   std::shared_ptr<const ObjectBuffer> buffer;
   LogMark mark;                      // once the buffer is written
   std::optional<SegmentPlan> spare;  // to be made first
+  std::set<uint16_t> recounted;      // slots whose sums are taken anew from their records
 };
 
 struct CheckpointerOptions {
@@ -71,8 +72,7 @@ class Checkpointer {
   Result<void> WriteBuffer(LogMark* mark);
   Result<void> MakeSpare(const SegmentPlan& plan);
   Result<void> WriteAll(const CheckpointJob& job);
-  Result<void> WriteOne(std::span<const ObjectBuffer::Entry* const> entries,
-                        const std::optional<LogMark>& mark);
+  Result<void> WriteOne(const Tree::Batch& batch);
   Result<void> CleanUp(const LogMark& mark);
   Result<void> WaitForGrowth();
   Result<void> WaitForRoom();

@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/hash.h"
+#include "storage/record.h"
 
 namespace cartwheel {
 namespace {
@@ -65,6 +67,7 @@ Result<void> LmdbEngine::Start() {
   reserve_ = std::make_unique<DiskReserve>(options_.files, options_.dir, options_.reserve_bytes);
   if (auto done = reserve_->Restore(); !done) return done;
   if (auto done = Replay(*mark); !done) return done;
+  if (auto done = JudgeLastRun(); !done) return done;
   return StartThreads();
 }
 
@@ -88,6 +91,24 @@ Result<void> LmdbEngine::Replay(const LogMark& mark) {
   return {};
 }
 
+Result<void> LmdbEngine::JudgeLastRun() {
+  const auto last = ReadLastRun(options_.files, options_.dir);
+  if (!last) return tl::unexpected(last.error());
+  made_new_ = !last->has_value();
+  if (!made_new_) may_have_lost_ = WhatMayBeLost(**last, options_.boot);
+  if (!replay().cut.empty()) may_have_lost_ = "the log was cut off at " + replay().cut;
+  if (!replay().damaged.empty()) {
+    may_have_lost_ = "damage in the log was skipped at " + replay().damaged.front();
+  }
+  return {};
+}
+
+Result<void> LmdbEngine::NoteRun(bool closed) {
+  return WriteLastRun(
+      options_.files, options_.dir,
+      {closed, options_.fsync == FsyncPolicy::kAlways, dropped_damaged_, options_.boot});
+}
+
 // What was replayed is checkpointed at once: so a start after a start has little to do, and damage
 // that was skipped is gone.
 Result<void> LmdbEngine::StartThreads() {
@@ -109,7 +130,7 @@ Result<void> LmdbEngine::Close() {
   if (std::exchange(closed_, true)) return {};
   Result<void> done = Flush();
   if (done) done = FinishCheckpoint();
-  if (done && !active_->empty()) {
+  if (done && (!active_->empty() || !recounted_.empty())) {
     // The spare segment goes as well.
     StartCheckpoint({log_->last_sequence(), log_->segment() + 2}, false);
     done = FinishCheckpoint();
@@ -117,6 +138,7 @@ Result<void> LmdbEngine::Close() {
   checkpointer_.reset();
   syncer_.reset();
   tree_.reset();
+  if (done && (run_noted_ || may_have_lost_.empty())) done = NoteRun(true);
   lock_.reset();
   return done;
 }
@@ -134,9 +156,10 @@ Result<std::optional<Found>> LmdbEngine::Locate(const Position& position) {
   auto stored = tree_->Get(position);
   if (!stored) return tl::unexpected(stored.error());
   const std::string_view image = stored->value_or(std::string_view());
-  memo_ = Memo{position, HeadOf(image)};
+  const bool damaged = stored->has_value() && !RecordIntact(image);
+  memo_ = Memo{position, HeadOf(image), damaged};
   if (!stored->has_value()) return std::nullopt;
-  return Found{image, 0};
+  return Found{image, 0, damaged};
 }
 
 Result<std::optional<Found>> LmdbEngine::Get(const Position& position) { return Locate(position); }
@@ -150,13 +173,18 @@ void LmdbEngine::Apply(const Position& position, std::string_view image, uint64_
     }
   }
   const RecordHead after = HeadOf(image);
-  leaves_.Replace(position, memo_->head, after);
+  const bool damaged = memo_->damaged && !IsHint(position);
+  if (damaged && image.empty() && !std::exchange(dropped_damaged_, true)) run_noted_ = false;
+  if (!damaged) leaves_.Replace(position, memo_->head, after);
   if (!IsHint(position)) {
     records_ += static_cast<uint64_t>(after.present) - static_cast<uint64_t>(memo_->head.present);
   }
   if (active_->empty()) active_since_ = Clock::now();
   active_->Set(position, image.empty() ? Image() : Image(image), sequence);
   memo_.reset();
+  if (!damaged) return;
+  // What the old record added to the sums cannot be known from what is left of it.
+  if (auto done = RecountSlot(position.slot); !done && state_) state_ = done;
 }
 
 uint64_t LmdbEngine::Write(const Position& position, std::string_view image) {
@@ -183,6 +211,11 @@ Result<void> LmdbEngine::Flush() {
   if (auto done = Failure(); !done) return done;
   memo_.reset();
   tree_->EndTurn();
+  // Closing is no sign that the caller knows of a loss.
+  if (!run_noted_ && !closed_) {
+    if (auto done = NoteRun(false); !done) return done;
+    run_noted_ = true;
+  }
   if (auto done = log_->Write(); !done) return done;
   log_->NoteSynced(syncer_->synced());
   if (log_->last_sequence() > written_) {
@@ -205,6 +238,20 @@ Result<void> LmdbEngine::MoveCheckpoint() {
   return {};
 }
 
+Result<void> LmdbEngine::RecountSlot(uint16_t slot) {
+  std::vector<std::pair<Position, RecordHead>> heads;
+  auto done = Scan({slot, 0, 0}, {slot, UINT64_MAX, UINT64_MAX},
+                   [&](const Position& position, std::string_view image) {
+                     heads.emplace_back(position, HeadOf(image));
+                     return true;
+                   });
+  if (!done) return done;
+  leaves_.Clear(slot);
+  for (const auto& [position, head] : heads) leaves_.Replace(position, {}, head);
+  recounted_.insert(slot);
+  return {};
+}
+
 bool LmdbEngine::WantsFreeze() const {
   if (active_->empty()) return false;
   // An eighth is left for the turn that comes to it.
@@ -223,8 +270,8 @@ void LmdbEngine::StartCheckpoint(const LogMark& mark, bool with_spare) {
   frozen_last_ = mark.sequence;
   frozen_since_ = last_flush_ = Clock::now();
   memo_.reset();
-  checkpointer_->Start(
-      {frozen_, mark, with_spare ? std::optional(log_->PlanSpare()) : std::nullopt});
+  checkpointer_->Start({frozen_, mark, with_spare ? std::optional(log_->PlanSpare()) : std::nullopt,
+                        std::exchange(recounted_, {})});
 }
 
 // Bounded buffers: writes come no faster than the checkpoint makes room for them, each turn waiting
@@ -356,6 +403,8 @@ EngineStats LmdbEngine::stats() const {
   stats.checkpoints = checkpointer_->checkpoints();
   stats.log_bytes_written = log_->bytes_written();
   stats.syncs = syncer_->syncs();
+  stats.log_cut = replay().cut.empty() ? 0 : 1;
+  stats.damaged_skipped = replay().damaged.size();
   return stats;
 }
 

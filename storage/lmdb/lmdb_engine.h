@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "storage/engine.h"
@@ -21,6 +22,7 @@
 #include "storage/lmdb/directory_lock.h"
 #include "storage/lmdb/disk_reserve.h"
 #include "storage/lmdb/file.h"
+#include "storage/lmdb/last_run.h"
 #include "storage/lmdb/log.h"
 #include "storage/lmdb/log_syncer.h"
 #include "storage/lmdb/object_buffer.h"
@@ -41,6 +43,7 @@ struct LmdbOptions {
   uint64_t map_bytes = 1 << 30;           // of address space at first; it doubles as needed
   FileSystem* files = PosixFileSystem();  // under the log
   std::function<void()> before_commit;    // on the checkpoint thread; for crash tests
+  std::string boot = ReadBootId();        // of the machine; tests reboot it
 };
 
 class LmdbEngine final : public StorageEngine {
@@ -55,6 +58,11 @@ class LmdbEngine final : public StorageEngine {
 
   // What the start found: records replayed, an unsynced tail cut off, damage that was skipped.
   const ReplayReport& replay() const { return log_->report(); }
+  // Why writes that were acknowledged earlier may be missing here, empty when none are. It is said
+  // again at the next start, unless Flush was called in between: by then the caller has noted it.
+  const std::string& may_have_lost() const { return may_have_lost_; }
+  // True when there was no store in the directory.
+  bool made_new() const { return made_new_; }
 
   Result<std::optional<Found>> Get(const Position& position) override;
   uint64_t Put(const Position& position, std::string_view image) override;
@@ -68,6 +76,7 @@ class LmdbEngine final : public StorageEngine {
   uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
     return leaves_.SumOf(first, end);
   }
+  Result<void> RecountSlot(uint16_t slot) override;
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override { return reserve_->full(); }
   EngineStats stats() const override;
@@ -79,12 +88,15 @@ class LmdbEngine final : public StorageEngine {
   struct Memo {
     Position position;
     RecordHead head;
+    bool damaged = false;
   };
 
   explicit LmdbEngine(LmdbOptions options) : options_(std::move(options)) {}
   Result<void> Start();
   Result<void> StartThreads();
   Result<void> Replay(const LogMark& mark);
+  Result<void> JudgeLastRun();
+  Result<void> NoteRun(bool closed);
 
   // Finds the newest image; fills memo_, so that a write that follows does not search again.
   Result<std::optional<Found>> Locate(const Position& position);
@@ -115,16 +127,21 @@ class LmdbEngine final : public StorageEngine {
   std::shared_ptr<const ObjectBuffer> frozen_;
   bool cleaning_ = false;  // the last frozen buffer is being freed
   std::optional<Memo> memo_;
-  uint64_t base_ = 0;          // the log's last sequence at the start; ours count from there
-  uint64_t written_ = 0;       // in the log file
-  uint64_t checkpointed_ = 0;  // in the tree
-  uint64_t frozen_last_ = 0;   // the frozen buffer's last sequence
+  std::set<uint16_t> recounted_;  // slots whose sums in the tree the next checkpoint recounts
+  uint64_t base_ = 0;             // the log's last sequence at the start; ours count from there
+  uint64_t written_ = 0;          // in the log file
+  uint64_t checkpointed_ = 0;     // in the tree
+  uint64_t frozen_last_ = 0;      // the frozen buffer's last sequence
   uint64_t records_ = 0;
   uint64_t turn_bytes_ = 0;  // of log since the last Flush
   Clock::time_point active_since_;
   Clock::time_point frozen_since_;
   Clock::time_point last_flush_;
-  Result<void> state_;  // the first failure of ours
+  std::string may_have_lost_;
+  bool made_new_ = false;
+  bool run_noted_ = false;        // the next start can see that there was this one
+  bool dropped_damaged_ = false;  // and so does it this
+  Result<void> state_;            // the first failure of ours
   bool closed_ = false;
 
   // Last: their threads end before anything they use goes.

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "storage/lmdb/page_guard.h"
 
 namespace cartwheel {
 namespace {
@@ -27,6 +28,16 @@ tl::unexpected<Status> TreeError(const std::string& path, const char* action, in
     code = ErrorCode::kCorrupt;
   }
   return Error(code, path + ": " + action + ": " + mdb_strerror(error));
+}
+
+// LMDB has no code of its own for a page that cannot be read or makes no sense.
+constexpr int kBadPage = MDB_CORRUPTED;
+
+// The result of a call of LMDB's; kBadPage where it would have ended the process.
+template <typename Call>
+int Guarded(const Call& call) {
+  int error = 0;
+  return PageGuard::Run([&] { error = call(); }) ? error : kBadPage;
 }
 
 MDB_val ValueOf(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
@@ -131,6 +142,8 @@ Result<void> Tree::Parts::OpenEnvironment(uint64_t map_bytes) {
   if (int error = mdb_env_create(&env); error != 0) return Fail("cannot open", error);
   mdb_env_set_mapsize(env, map_bytes);
   mdb_env_set_maxdbs(env, 4);
+  PageGuard::Install();
+  mdb_env_set_assert(env, [](MDB_env*, const char*) { PageGuard::Fault(); });
   // NOTLS ties the read transaction to its handle; NORDAHEAD because reads come in hash order.
   const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
   if (int error = mdb_env_open(env, path.c_str(), flags, 0600); error != 0) {
@@ -152,15 +165,18 @@ Result<void> Tree::Parts::OpenDatabases() {
   MDB_txn* txn = nullptr;
   int error = mdb_txn_begin(env, nullptr, 0, &txn);
   if (error != 0) return Fail("cannot open", error);
-  if (error == 0) error = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
-  if (error == 0) error = mdb_set_compare(txn, data, ComparePositions);
-  if (error == 0) error = mdb_dbi_open(txn, "hints", MDB_CREATE, &hints);
-  if (error == 0) error = mdb_set_compare(txn, hints, ComparePositions);
-  if (error == 0) error = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
-  if (error == 0) error = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
   MDB_val key = ValueOf(kFormatKey);
   MDB_val value;
-  if (error == 0) error = mdb_get(txn, meta, &key, &value);
+  error = Guarded([&] {
+    int opened = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
+    if (opened == 0) opened = mdb_set_compare(txn, data, ComparePositions);
+    if (opened == 0) opened = mdb_dbi_open(txn, "hints", MDB_CREATE, &hints);
+    if (opened == 0) opened = mdb_set_compare(txn, hints, ComparePositions);
+    if (opened == 0) opened = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
+    if (opened == 0) opened = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
+    if (opened == 0) opened = mdb_get(txn, meta, &key, &value);
+    return opened;
+  });
   if (error == MDB_NOTFOUND) {
     std::string format;
     PutFixed64(&format, kFormat);
@@ -211,7 +227,11 @@ Result<std::optional<std::string_view>> Tree::Get(const Position& position) {
   PositionKey encoded(position);
   MDB_val key = encoded.value();
   MDB_val value;
-  const int error = mdb_get(parts_->read, parts_->DatabaseOf(position), &key, &value);
+  const int error = Guarded([&] {
+    const int found = mdb_get(parts_->read, parts_->DatabaseOf(position), &key, &value);
+    if (found == 0) PageGuard::Touch(ViewOf(value));
+    return found;
+  });
   if (error == MDB_NOTFOUND) return std::nullopt;
   if (error != 0) return parts_->Fail("cannot read", error);
   return ViewOf(value);
@@ -230,7 +250,7 @@ Result<LogMark> Tree::LoadMark() {
   if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
   MDB_val key = ValueOf(kMarkKey);
   MDB_val value;
-  const int error = mdb_get(parts_->read, parts_->meta, &key, &value);
+  const int error = Guarded([&] { return mdb_get(parts_->read, parts_->meta, &key, &value); });
   if (error == MDB_NOTFOUND) return LogMark{};
   if (error != 0) return parts_->Fail("cannot read", error);
   if (value.mv_size != 16) return parts_->Fail("cannot read its mark", MDB_CORRUPTED);
@@ -245,7 +265,12 @@ Result<void> Tree::LoadLeaves(LeafTable* leaves) {
   if (error != 0) return parts_->Fail("cannot read", error);
   MDB_val key;
   MDB_val value;
-  while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+  const auto next = [&] {
+    const int found = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    if (found == 0) PageGuard::Touch(ViewOf(value));
+    return found;
+  };
+  while ((error = Guarded(next)) == 0) {
     LeafRow row;
     const auto* bytes = static_cast<const uint8_t*>(key.mv_data);
     const uint32_t slot = key.mv_size == 2 ? bytes[0] << 8 | bytes[1] : kSlotCount;
@@ -301,8 +326,12 @@ Result<void> Tree::Cursor::Next() { return Move(MDB_NEXT, {}); }
 Result<void> Tree::Cursor::Move(int operation, std::string_view start) {
   MDB_val key = ValueOf(start);
   MDB_val value;
-  const int error = mdb_cursor_get(static_cast<MDB_cursor*>(cursor_), &key, &value,
-                                   static_cast<MDB_cursor_op>(operation));
+  const int error = Guarded([&] {
+    const int found = mdb_cursor_get(static_cast<MDB_cursor*>(cursor_), &key, &value,
+                                     static_cast<MDB_cursor_op>(operation));
+    if (found == 0) PageGuard::Touch(ViewOf(value));
+    return found;
+  });
   valid_ = error == 0 && key.mv_size == kPositionBytes;
   if (valid_) {
     position_ = DecodePosition(static_cast<const char*>(key.mv_data));
@@ -325,7 +354,8 @@ class Writer {
     MDB_dbi leaves;
     MDB_dbi meta;
   };
-  Writer(MDB_env* env, const Databases& databases) : env_(env), databases_(databases) {}
+  Writer(MDB_env* env, const Databases& databases, const std::set<uint16_t>* recounted)
+      : env_(env), databases_(databases), recounted_(recounted) {}
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   ~Writer() {
@@ -341,6 +371,9 @@ class Writer {
   int Write(const Position& position, const Image& image);
   int WriteMark(const LogMark& mark);
   int FinishRow();
+  int RecountAll();
+  // What a fault has left of it cannot even be aborted: the process is about to end.
+  void Abandon() { txn_ = nullptr; }
   int Commit() {
     // LMDB frees a transaction that failed to commit as well.
     return mdb_txn_commit(std::exchange(txn_, nullptr));
@@ -348,9 +381,11 @@ class Writer {
 
  private:
   int StartRow(uint16_t slot);
+  int Recount(uint16_t slot);
 
   MDB_env* const env_;
   const Databases databases_;
+  const std::set<uint16_t>* const recounted_;
   MDB_txn* txn_ = nullptr;
   MDB_cursor* data_cursor_ = nullptr;
   MDB_cursor* hints_cursor_ = nullptr;
@@ -391,8 +426,35 @@ int Writer::StartRow(uint16_t slot) {
   return DecodeRow(ViewOf(value), &row_) ? 0 : MDB_CORRUPTED;
 }
 
+// The row of what the slot holds in this transaction.
+int Writer::Recount(uint16_t slot) {
+  row_ = {};
+  PositionKey encoded({slot, 0, 0});
+  MDB_val key = encoded.value();
+  MDB_val value;
+  int error = mdb_cursor_get(data_cursor_, &key, &value, MDB_SET_RANGE);
+  while (error == 0 && key.mv_size == kPositionBytes) {
+    const Position position = DecodePosition(static_cast<const char*>(key.mv_data));
+    if (position.slot != slot) return 0;
+    row_.Replace(position, {}, HeadOf(ViewOf(value)));
+    error = mdb_cursor_get(data_cursor_, &key, &value, MDB_NEXT);
+  }
+  return error == MDB_NOTFOUND ? 0 : error;
+}
+
+int Writer::RecountAll() {
+  for (const uint16_t slot : *recounted_) {
+    slot_ = slot;
+    if (int error = FinishRow(); error != 0) return error;
+  }
+  return 0;
+}
+
 int Writer::FinishRow() {
   if (!slot_.has_value()) return 0;
+  if (recounted_->contains(*slot_)) {
+    if (int error = Recount(*slot_); error != 0) return error;
+  }
   SlotKey encoded(*slot_);
   MDB_val key = encoded.value();
   const std::string row = EncodeRow(row_);
@@ -412,18 +474,26 @@ int Writer::WriteMark(const LogMark& mark) {
 
 }  // namespace
 
-Result<Tree::Outcome> Tree::WriteBatch(std::span<const ObjectBuffer::Entry* const> entries,
-                                       const std::optional<LogMark>& mark,
+Result<Tree::Outcome> Tree::WriteBatch(const Batch& batch,
                                        const std::function<void()>& before_commit) {
-  Writer writer(parts_->env, {parts_->data, parts_->hints, parts_->leaves, parts_->meta});
-  int error = writer.Begin();
-  for (const ObjectBuffer::Entry* entry : entries) {
-    if (error == 0) error = writer.Write(entry->position(), entry->image);
+  Writer writer(parts_->env, {parts_->data, parts_->hints, parts_->leaves, parts_->meta},
+                batch.recounted);
+  int error = 0;
+  const bool whole = PageGuard::Run([&] {
+    error = writer.Begin();
+    for (const ObjectBuffer::Entry* entry : batch.entries) {
+      if (error == 0) error = writer.Write(entry->position(), entry->image);
+    }
+    if (error == 0) error = writer.FinishRow();
+    if (error == 0 && batch.mark.has_value()) error = writer.RecountAll();
+    if (error == 0 && batch.mark.has_value()) error = writer.WriteMark(*batch.mark);
+    if (error == 0 && before_commit) before_commit();
+    if (error == 0) error = writer.Commit();
+  });
+  if (!whole) {
+    writer.Abandon();
+    error = kBadPage;
   }
-  if (error == 0) error = writer.FinishRow();
-  if (error == 0 && mark.has_value()) error = writer.WriteMark(*mark);
-  if (error == 0 && before_commit) before_commit();
-  if (error == 0) error = writer.Commit();
   if (error == MDB_MAP_FULL) return Outcome::kMapFull;
   if (error == ENOSPC || error == EDQUOT) return Outcome::kDiskFull;
   if (error != 0) return parts_->Fail("cannot write a checkpoint", error);

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,11 +71,16 @@ class Tree {
 
   // The checkpoint thread.
   enum class Outcome { kDone, kMapFull, kDiskFull };  // nothing was changed unless kDone
-  // One transaction: the entries, which are in order, their shares in leaf sums and counts, and the
-  // mark, if given; on the disk when it returns. before_commit may be empty.
-  Result<Outcome> WriteBatch(std::span<const ObjectBuffer::Entry* const> entries,
-                             const std::optional<LogMark>& mark,
-                             const std::function<void()>& before_commit);
+  struct Batch {
+    std::span<const ObjectBuffer::Entry* const> entries;  // in order
+    // Slots whose sums and counts are taken from their records instead of from the last ones: those
+    // of the entries, and with the mark all.
+    const std::set<uint16_t>* recounted;
+    std::optional<LogMark> mark;
+  };
+  // One transaction: the entries, their shares in leaf sums and counts, and the mark, if given; on
+  // the disk when it returns. before_commit may be empty.
+  Result<Outcome> WriteBatch(const Batch& batch, const std::function<void()>& before_commit);
 
  private:
   struct Parts;

@@ -62,6 +62,15 @@ Result<void> MemoryEngine::Scan(const Position& first, const Position& last,
   return {};
 }
 
+Result<void> MemoryEngine::RecountSlot(uint16_t slot) {
+  leaves_.Clear(slot);
+  return Scan({slot, 0, 0}, {slot, UINT64_MAX, UINT64_MAX},
+              [this](const Position& position, std::string_view image) {
+                leaves_.Replace(position, {}, HeadOf(image));
+                return true;
+              });
+}
+
 bool MemoryEngine::Full() const {
   return options_.max_bytes != 0 && memory_bytes() >= options_.max_bytes;
 }

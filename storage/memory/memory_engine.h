@@ -33,6 +33,7 @@ class MemoryEngine final : public StorageEngine {
   uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
     return leaves_.SumOf(first, end);
   }
+  Result<void> RecountSlot(uint16_t slot) override;
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override;
   EngineStats stats() const override;

@@ -116,6 +116,10 @@ class Stage : public WorldObserver {
       world_->CrashInCommit(NodeOf(line.words.at(1)), std::stoi(line.words.at(2)));
     } else if (verb == "start") {
       world_->Start(NodeOf(line.words.at(1)));
+    } else if (verb == "flip") {
+      world_->FlipRecord(NodeOf(line.words.at(1)));
+    } else if (verb == "full" || verb == "room") {
+      world_->SetFull(NodeOf(line.words.at(1)), verb == "full");
     } else if (verb == "pause") {
       world_->Pause(NodeOf(line.words.at(1)), world_->now_us() + ParseTime(line.words.at(2)));
     } else if (verb == "tick") {
@@ -202,7 +206,8 @@ class Stage : public WorldObserver {
     std::optional<std::string> text;
     const auto scanned =
         world_->engine(node).Scan(position, position, [&](const Position&, std::string_view image) {
-          text = world_->describer().Of(*DecodeObject(ParseRecord(image)->object));
+          const auto record = ReadIntact(image);
+          text = record ? world_->describer().Of(*DecodeObject(record->object)) : "damaged";
           return true;
         });
     CHECK(scanned.has_value());

@@ -20,6 +20,8 @@
 //   crash-in-commit NODE STAGE          it ends in its next turn that writes: 0 before the control
 //                                       image, 1 before the batch is written, 2 before anything
 //                                       leaves
+//   flip NODE                           its disk changes a record, whichever is there
+//   full NODE, room NODE                its disk takes no new values; takes them again
 //   pause NODE TIME, tick TIME          50ms, 10s
 //   trace on, trace off                 whether messages about keys are printed as they arrive
 #pragma once

@@ -26,13 +26,15 @@ enum class FaultKind : uint8_t {
   kCrash,
   kCommitCrash,
   kTailLoss,
+  kFlippedRecord,
+  kDiskFull,
 };
-inline constexpr size_t kFaultKinds = 16;
+inline constexpr size_t kFaultKinds = 18;
 
 inline constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
-    "delay",       "loss",  "duplicate",    "reorder",  "one-way-cut", "two-way-cut",
-    "bridge-cut",  "clog",  "half-open",    "pause",    "slow-node",   "clock-jump",
-    "clock-drift", "crash", "commit-crash", "tail-loss"};
+    "delay",       "loss",  "duplicate",    "reorder",   "one-way-cut",    "two-way-cut",
+    "bridge-cut",  "clog",  "half-open",    "pause",     "slow-node",      "clock-jump",
+    "clock-drift", "crash", "commit-crash", "tail-loss", "flipped-record", "disk-full"};
 
 inline std::string_view Name(FaultKind kind) { return kFaultNames[static_cast<size_t>(kind)]; }
 

@@ -113,6 +113,12 @@ void Nemesis::Strike(FaultKind kind) {
       world_->CrashInCommit(a, static_cast<int>(random_.Below(3)));
       return;
     case FaultKind::kTailLoss: LoseTails(); return;
+    case FaultKind::kFlippedRecord: world_->FlipRecord(lossy_node_); return;
+    case FaultKind::kDiskFull:
+      Say(kind, Numbered(a));
+      world_->SetFull(a, true);
+      Later(LogBetween(500 * kMs, 20 * kSecond), [this, a] { world_->SetFull(a, false); });
+      return;
   }
 }
 
@@ -174,10 +180,15 @@ void Nemesis::Stop() {
   world_->Trace("the world is whole again");
   world_->network().Heal();
   world_->ResumeAll();
+  // A start looks through all records at once: what is still damaged is found.
+  if (kinds_.Has(FaultKind::kFlippedRecord) && world_->IsUp(lossy_node_)) {
+    world_->Crash(lossy_node_, false);
+  }
   for (int i = 0; i < world_->size(); ++i) {
     world_->clock(i).SetDrift(world_->now_us(), 0);
     world_->clock(i).SetWallRight(world_->now_us());
     world_->ClockChanged(i);
+    world_->SetFull(i, false);
     if (!world_->IsUp(i)) world_->Start(i);
   }
 }

@@ -13,7 +13,8 @@ namespace cartwheel::sim {
 
 class Nemesis {
  public:
-  // With SyncPolicy::kEverySecond only one node, of N - W, ever loses its unsynced tail.
+  // Only one node, of N - W, ever loses what it acknowledged: its unsynced tail, with
+  // SyncPolicy::kEverySecond, or a damaged record.
   Nemesis(World* world, FaultSet kinds, SyncPolicy sync, uint64_t seed);
 
   void Begin();

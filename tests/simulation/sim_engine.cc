@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "storage/record.h"
@@ -11,7 +12,8 @@ namespace cartwheel::sim {
 Result<std::optional<Found>> SimEngine::Get(const Position& position) {
   const auto it = records_.find(position);
   if (it == records_.end()) return std::optional<Found>();
-  return std::optional<Found>(Found{it->second.image, it->second.sequence});
+  const Stored& stored = it->second;
+  return std::optional<Found>(Found{stored.image, stored.sequence, !stored.written.empty()});
 }
 
 uint64_t SimEngine::Put(const Position& position, std::string_view given) {
@@ -20,8 +22,8 @@ uint64_t SimEngine::Put(const Position& position, std::string_view given) {
   if (mutation_) image = mutation_(position, std::move(image));
   const auto [it, fresh] = records_.try_emplace(position);
   ++applied_;
-  Remember(position, fresh ? nullptr : &it->second.image);
-  if (!fresh) Account(position, it->second.image, false);
+  undo_.push_back({applied_, position, fresh ? std::nullopt : std::optional(it->second)});
+  if (!fresh) Account(position, it->second.whole(), false);
   Account(position, image, true);
   it->second = {std::move(image), applied_};
   return applied_;
@@ -31,8 +33,8 @@ uint64_t SimEngine::Drop(const Position& position) {
   const auto it = records_.find(position);
   ++applied_;
   if (it == records_.end()) return applied_;
-  Remember(position, &it->second.image);
-  Account(position, it->second.image, false);
+  Account(position, it->second.whole(), false);
+  undo_.push_back({applied_, position, std::move(it->second)});
   records_.erase(it);
   return applied_;
 }
@@ -86,15 +88,29 @@ void SimEngine::MarkSynced(uint64_t sequence) {
   while (!undo_.empty() && undo_.front().sequence <= synced_) undo_.pop_front();
 }
 
+bool SimEngine::Flip(uint64_t choice) {
+  std::vector<Stored*> whole;
+  for (auto& [position, stored] : records_) {
+    if (stored.sequence <= synced_ && stored.written.empty()) whole.push_back(&stored);
+  }
+  if (whole.empty()) return false;
+  Stored& stored = *whole[choice % whole.size()];
+  stored.written = stored.image;
+  char& byte = stored.image[choice / whole.size() % stored.image.size()];
+  byte = static_cast<char>(byte ^ 1 << (choice >> 60) % 8);
+  CHECK(!RecordIntact(stored.image));
+  return true;
+}
+
 void SimEngine::Crash(bool lose_unsynced_tail) {
   const uint64_t kept = lose_unsynced_tail ? synced_ : written_;
   while (!undo_.empty() && undo_.back().sequence > kept) {
     Undo& undo = undo_.back();
     const auto it = records_.find(undo.position);
-    if (it != records_.end()) Account(undo.position, it->second.image, false);
-    if (undo.image) {
-      Account(undo.position, *undo.image, true);
-      records_[undo.position].image = std::move(*undo.image);
+    if (it != records_.end()) Account(undo.position, it->second.whole(), false);
+    if (undo.old) {
+      Account(undo.position, undo.old->whole(), true);
+      records_[undo.position] = *std::move(undo.old);
     } else if (it != records_.end()) {
       records_.erase(it);
     }
@@ -104,11 +120,6 @@ void SimEngine::Crash(bool lose_unsynced_tail) {
   undo_.clear();
   for (auto& [position, stored] : records_) stored.sequence = 0;
   applied_ = written_ = synced_ = wanted_ = 0;
-}
-
-void SimEngine::Remember(const Position& position, const std::string* old) {
-  undo_.push_back(
-      {applied_, position, old == nullptr ? std::nullopt : std::optional<std::string>(*old)});
 }
 
 void SimEngine::Account(const Position& position, std::string_view image, bool add) {

@@ -1,7 +1,7 @@
 // SimEngine: a StorageEngine over a simulated disk. Writes are applied at once, written by Flush,
 // and on the disk once the simulation says so (MarkSynced). Crash undoes what a crash would lose:
-// what was not flushed, and when the disk loses its tail all that was not synced. It has no time of
-// its own: the world decides how long a sync takes.
+// what was not flushed, and when the disk loses its tail all that was not synced. Flip damages what
+// is stored. It has no time of its own: the world decides how long a sync takes.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -37,8 +37,11 @@ class SimEngine : public StorageEngine {
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override;
   uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override;
+  // A damaged record keeps its share in the sums until it is dropped or replaced, and then takes
+  // all of it away, as with the lmdb engine: they are never wrong.
+  Result<void> RecountSlot(uint16_t) override { return {}; }
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override;
-  bool Full() const override { return false; }
+  bool Full() const override { return full_; }
   EngineStats stats() const override;
 
   SyncPolicy policy() const { return policy_; }
@@ -48,6 +51,10 @@ class SimEngine : public StorageEngine {
     return policy_ == SyncPolicy::kEverySecond && wanted_ > synced_ && HasUnsynced();
   }
   void MarkSynced(uint64_t sequence);
+  // The disk changes a byte of a record that is synced; `choice` says which. False when there is
+  // none.
+  bool Flip(uint64_t choice);
+  void set_full(bool full) { full_ = full; }
   // The process dies and starts again: sequences begin anew.
   void Crash(bool lose_unsynced_tail);
 
@@ -61,14 +68,15 @@ class SimEngine : public StorageEngine {
   struct Stored {
     std::string image;
     uint64_t sequence = 0;
+    std::string written = "";  // before the disk changed it; empty: it has not
+    const std::string& whole() const { return written.empty() ? image : written; }
   };
   struct Undo {
     uint64_t sequence;
     Position position;
-    std::optional<std::string> image;  // what was there before
+    std::optional<Stored> old;  // what was there before
   };
 
-  void Remember(const Position& position, const std::string* old);
   void Account(const Position& position, std::string_view image, bool add);
 
   const SyncPolicy policy_;
@@ -82,6 +90,7 @@ class SimEngine : public StorageEngine {
   uint64_t wanted_ = 0;  // by SyncSoon
   uint64_t hints_ = 0;   // of the records
   uint64_t syncs_ = 0;
+  bool full_ = false;
   PutObserver observer_;
   std::function<std::string(const Position&, std::string)> mutation_;
 };

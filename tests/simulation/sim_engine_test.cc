@@ -61,6 +61,29 @@ TEST(SimEngineTest, ALostTailGoesBackToTheLastSync) {
   EXPECT_EQ(engine.LeafSum(other.position.leaf()), 0U);
 }
 
+TEST(SimEngineTest, AFlippedRecordIsDamagedUntilItIsDroppedAndComesBackWithALostTail) {
+  SimEngine engine(SyncPolicy::kAlways);
+  const Written one = RecordOf("k", 1);
+  const Written two = RecordOf("k", 2);
+  EXPECT_FALSE(engine.Flip(5));
+  const uint64_t first = engine.Put(one.position, one.image);
+  EXPECT_FALSE(engine.Flip(5)) << "it is not on the disk yet";
+  ASSERT_TRUE(engine.Flush());
+  engine.MarkSynced(first);
+  const uint64_t sum = engine.LeafSum(one.position.leaf());
+  ASSERT_TRUE(engine.Flip(5));
+  EXPECT_FALSE(engine.Flip(5)) << "there is no other";
+  EXPECT_TRUE(engine.Get(one.position).value()->damaged);
+  EXPECT_NE(At(&engine, one.position), one.image);
+  engine.Put(two.position, two.image);
+  EXPECT_FALSE(engine.Get(one.position).value()->damaged);
+  engine.Drop(two.position);
+  EXPECT_EQ(engine.LeafSum(one.position.leaf()), 0U);
+  engine.Crash(true);
+  EXPECT_TRUE(engine.Get(one.position).value()->damaged);
+  EXPECT_EQ(engine.LeafSum(one.position.leaf()), sum);
+}
+
 TEST(SimEngineTest, LeafSumsAndCountsFollowEveryWrite) {
   SimEngine engine(SyncPolicy::kEverySecond);
   const Written one = RecordOf("k", 1);

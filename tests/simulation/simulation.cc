@@ -56,7 +56,9 @@ std::string Comparable(const SimEngine& engine, const Position& position, Object
             .has_value());
   *object = Object();
   if (image.empty()) return image;
-  *object = *DecodeObject(ParseRecord(image)->object);
+  const auto record = ReadIntact(image);
+  if (!record) return "a damaged record";
+  *object = *DecodeObject(record->object);
   Object plain = *object;
   for (Sibling& sibling : plain.siblings) {
     if (sibling.expires_at_ms == 0) continue;

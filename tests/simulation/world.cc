@@ -317,6 +317,9 @@ void World::EndTurn(int node) {
   if (effects_.stop && !broken_) {
     broken_ = "node " + std::to_string(node + 1) + " stops: " + *effects_.stop;
   }
+  const uint64_t refused = n.node->counters().disk_full_refusals;
+  if (refused != n.refused_for_room) hits_.Count(FaultKind::kDiskFull);
+  n.refused_for_room = refused;
   const bool dies = CrashesAt(node, 0) || CrashesAt(node, 1) || CrashesAt(node, 2);
   const int stage = dies ? *n.crash_stage : -1;
   if (effects_.control && stage != 0) {
@@ -459,6 +462,7 @@ void World::Crash(int node, bool lose_tail) {
   if (n.paused_since_us != 0) n.paused_total_us += now_us_ - n.paused_since_us;
   n.paused_until_us = n.paused_since_us = n.busy_until_us = 0;
   n.sync_planned = n.early_sync_planned = false;
+  n.refused_for_room = 0;
   n.crash_stage.reset();
   network_.NodeDown(now_us_, node);
   observer_->OnNodeDown(node);
@@ -466,6 +470,18 @@ void World::Crash(int node, bool lose_tail) {
 
 void World::CrashInCommit(int node, int stage) {
   if (IsUp(node)) at(node).crash_stage = stage;
+}
+
+void World::FlipRecord(int node) {
+  if (!at(node).engine.Flip(random_.Next())) return;
+  hits_.Count(FaultKind::kFlippedRecord);
+  Trace("node " + std::to_string(node + 1) + " has a damaged record");
+  Note(8, static_cast<uint64_t>(node), 0, 0);
+}
+
+void World::SetFull(int node, bool full) {
+  Trace("node " + std::to_string(node + 1) + (full ? " has no room" : " has room again"));
+  at(node).engine.set_full(full);
 }
 
 void World::Pause(int node, int64_t until_us) {

@@ -97,6 +97,10 @@ class World {
   // The node dies in its next turn that writes: before its control image is durable, before its
   // batch is written, or before anything is sent.
   void CrashInCommit(int node, int stage);
+  // The node's disk changes a record that is stored there.
+  void FlipRecord(int node);
+  // The node's disk has no room for new values, or has it again.
+  void SetFull(int node, bool full);
   void Pause(int node, int64_t until_us);
   void ResumeAll();
   void SetSlow(int node, int64_t each_turn_us);
@@ -152,6 +156,7 @@ class World {
     int64_t busy_until_us = 0;
     bool sync_planned = false;
     bool early_sync_planned = false;
+    uint64_t refused_for_room = 0;  // by this incarnation
     std::optional<int> crash_stage;
   };
 

@@ -300,6 +300,15 @@ TEST(AntiEntropyTest, WhatRottedDoesNotSpread) {
     EXPECT_EQ(peers.Get(2, "rotten"), "");
     EXPECT_EQ(peers.Get(2, "sound"), "v");
   }
+  // Nor is it given to who saw it listed before it rotted.
+  std::string positions;
+  PutPosition(position, &positions);
+  peers.Call(2, [&](const Turn& turn) {
+    turn.Request(1,
+                 FetchRequest{.request = 7, .epoch = peers[1].state.epoch, .positions = positions});
+  });
+  peers.Run(2000);
+  EXPECT_EQ(peers.Get(2, "rotten"), "");
 }
 
 TEST(AntiEntropyTest, ANodeThatCannotReadGoesOn) {

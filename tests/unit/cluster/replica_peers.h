@@ -46,6 +46,7 @@ class FragileEngine final : public StorageEngine {
   uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
     return inner_.SumOfLeaves(first, end);
   }
+  Result<void> RecountSlot(uint16_t slot) override { return inner_.RecountSlot(slot); }
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override {
     return inner_.ValueCount(db, slot);
   }

@@ -230,6 +230,52 @@ TEST_F(ReplicaTest, SweepingGoesInSlices) {
   EXPECT_EQ(engine_.stats().records, 0U);
 }
 
+TEST_F(ReplicaTest, ADamagedRecordIsSetAsideAndAnswersNothingUntilItIsRepaired) {
+  const Object whole = Put("k", Value("1"));
+  Put("other", Value("2"));
+  engine_.Put(Ref("k").position, "no record");
+  StoredVersion version;
+  for (int i = 0; i < 2; ++i) {
+    const auto loaded = replica_->Load(Ref("k"), &version);
+    ASSERT_FALSE(loaded.has_value());
+    EXPECT_EQ(loaded.error().code, ErrorCode::kDamaged);
+    const auto head = replica_->Head(Ref("k"));
+    ASSERT_FALSE(head.has_value());
+    EXPECT_EQ(head.error().code, ErrorCode::kDamaged);
+  }
+  EXPECT_EQ(counters_.records_set_aside, 1U);
+  EXPECT_EQ(replica_->TakeSetAside(), std::vector<Position>{Ref("k").position});
+  EXPECT_TRUE(replica_->TakeSetAside().empty());
+  EXPECT_EQ(engine_.stats().records, 1U);
+  ASSERT_TRUE(replica_->Merge(Ref("k"), Object(whole), view_).has_value());
+  EXPECT_EQ(Get("k").object, whole);
+  EXPECT_EQ(Get("k").mark, 0U);
+}
+
+TEST_F(ReplicaTest, OverADamagedRecordANewBirthIsMinted) {
+  const Dot lost = OnlyDot(Put("k", Value("1")));
+  engine_.Put(Ref("k").position, "no record");
+  const Dot next = OnlyDot(Put("k", Value("2", {}, true)));
+  EXPECT_EQ(counters_.records_set_aside, 1U);
+  EXPECT_GT(next.actor.birth, lost.actor.birth);
+  EXPECT_EQ(next.counter, 1U);
+  EXPECT_EQ(Get("k").object.siblings.size(), 1U);
+}
+
+TEST_F(ReplicaTest, ASweepDoesNotGiveDamageAFreshChecksum) {
+  NewVersion version = Value("bytes", {}, true);
+  version.expires_at_ms = kWall + 10;
+  Put("k", std::move(version));
+  const auto found = engine_.Get(Ref("k").position);
+  std::string image((*found)->image);
+  image[image.find("bytes")] ^= 1;
+  engine_.Put(Ref("k").position, image);
+  Position from;
+  bool later = false;
+  replica_->SweepExpired(kWall + 500, 30, &from, &later);
+  EXPECT_EQ((*engine_.Get(Ref("k").position))->image, image);
+}
+
 TEST_F(ReplicaTest, AnotherKeyAtThePositionIsACollision) {
   Put("k", Value("1"));
   const KeyRef forged{Ref("k").position, 0, "other"};

@@ -160,6 +160,8 @@ class EngineUnderFaults {
     } else {
       files.LosePower(&random_);
     }
+    acknowledged_ = stored_;
+    ++boots_;
     if (fsync_ != FsyncPolicy::kAlways && !closed_cleanly) stored_ = base_;
   }
 
@@ -178,6 +180,7 @@ class EngineUnderFaults {
     options.reserve_bytes = 1 << 10;
     options.checkpoint_records = 5;
     options.files = &files;
+    options.boot = std::string(kBootBytes, static_cast<char>('0' + boots_));
     return options;
   }
 
@@ -205,8 +208,11 @@ class EngineUnderFaults {
     size_t length = history_.size();
     while (length > stored_ && history_[length - 1] != records) --length;
     ASSERT_GT(length, stored_) << "what was reported stored is lost, or a state that never was";
+    if (length <= acknowledged_) {
+      ASSERT_NE(engine.may_have_lost(), "");
+    }
     history_.resize(length);
-    base_ = stored_ = length - 1;
+    base_ = stored_ = acknowledged_ = length - 1;
   }
 
   const FsyncPolicy fsync_;
@@ -216,6 +222,8 @@ class EngineUnderFaults {
   std::vector<RecordMap> history_{RecordMap{}};  // [n]: after n writes
   uint64_t stored_ = 0;
   uint64_t base_ = 0;
+  uint64_t acknowledged_ = 0;  // before the last power loss
+  int boots_ = 0;
   uint64_t version_ = 0;
 };
 

@@ -114,6 +114,47 @@ TEST_F(LmdbEngineTest, HasNothingToReplayAfterACleanStop) {
   EXPECT_EQ(engine->sequences().applied, 0u) << "sequences count from each start";
 }
 
+TEST_F(LmdbEngineTest, SaysWhenAStartMayHaveLostSomething) {
+  FaultyFileSystem files;
+  LmdbOptions options = Options();
+  options.files = &files;
+  options.boot = std::string(kBootBytes, 'a');
+  const auto live = [&](bool close) {
+    auto engine = Open(options);
+    const std::string lost = engine->may_have_lost();
+    Put(engine.get(), 1, 1);
+    EXPECT_TRUE(engine->Flush());
+    if (close) {
+      EXPECT_TRUE(engine->Close());
+    } else {
+      files.DieAt(1, false);
+      EXPECT_FALSE(engine->Close());
+      files.Revive();
+    }
+    return lost;
+  };
+  const auto reboot = [&] { ++options.boot[0]; };
+  EXPECT_EQ(live(false), "") << "a first start";
+  EXPECT_EQ(live(false), "") << "kill -9 under the same boot";
+  reboot();
+  EXPECT_EQ(live(true), "the machine went down while the last run had writes that were not synced");
+  reboot();
+  EXPECT_EQ(live(false), "") << "after a clean stop";
+  reboot();
+  {
+    const auto engine = Open(options);
+    EXPECT_NE(engine->may_have_lost(), "");
+    EXPECT_TRUE(engine->Close());
+  }
+  EXPECT_NE(live(false), "") << "nobody had taken note of it";
+  options.fsync = FsyncPolicy::kAlways;
+  EXPECT_EQ(live(false), "");
+  reboot();
+  EXPECT_EQ(live(false), "") << "all that was acknowledged had been synced";
+  files.SetContents(directory_.path() + "/run", "torn");
+  EXPECT_EQ(live(false), "it is not known how the last run ended");
+}
+
 TEST_F(LmdbEngineTest, LocksItsDirectory) {
   const auto engine = Open(Options());
   const auto second = LmdbEngine::Open(Options());
@@ -180,6 +221,8 @@ TEST_F(LmdbEngineTest, RefusesDamageAndRecoversAroundIt) {
   ASSERT_NE(recovered, nullptr);
   EXPECT_EQ(recovered->stats().records, 9u);
   EXPECT_EQ(recovered->replay().damaged.size(), 1u);
+  EXPECT_EQ(recovered->stats().damaged_skipped, 1u);
+  EXPECT_NE(recovered->may_have_lost().find(" at offset 32"), std::string::npos);
   CheckSums(*recovered, AllRecords(*recovered));
   // The damage is gone with the checkpoint of that start.
   ASSERT_TRUE(recovered->Close());
@@ -187,6 +230,87 @@ TEST_F(LmdbEngineTest, RefusesDamageAndRecoversAroundIt) {
   const auto again = Open(options);
   ASSERT_NE(again, nullptr);
   EXPECT_EQ(again->stats().records, 9u);
+}
+
+// Flips a bit in the tree's file, `offset` bytes into where the text stands (pages that are no
+// longer used have it, too).
+void DamageTree(const fs::path& tree, const std::string& text, int offset) {
+  std::fstream file(tree, std::ios::in | std::ios::out | std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  int copies = 0;
+  for (size_t at = bytes.find(text); at != std::string::npos; at = bytes.find(text, at + 1)) {
+    const size_t damaged = at + static_cast<size_t>(offset);
+    file.seekp(static_cast<std::streamoff>(damaged));
+    file.put(static_cast<char>(bytes[damaged] ^ 0x10));
+    ++copies;
+  }
+  ASSERT_TRUE(file.flush());
+  ASSERT_GT(copies, 0);
+}
+
+// The sums are of what is there, whatever byte was damaged: of the head or behind it.
+TEST_F(LmdbEngineTest, SaysWhatIsDamagedAndCountsItsSlotAnew) {
+  const std::string key = "{tag}5";
+  const std::string image = TestRecord(key, 1, std::string(40, 'v'));
+  for (const int offset : {0, 1, 10, 13, 14, static_cast<int>(image.size()) - 1}) {
+    for (const bool replaced : {false, true}) {
+      SCOPED_TRACE(std::to_string(offset) + (replaced ? " replaced" : " dropped"));
+      ScratchDirectory directory;
+      LmdbOptions options = Options();
+      options.dir = directory.path();
+      options.checkpoint_records = 3;
+      {
+        const auto engine = Open(options);
+        for (int i = 0; i < 20; ++i) {
+          const std::string other = "{tag}" + std::to_string(i);
+          engine->Put(TestPosition(other), TestRecord(other, 1, std::string(40, 'v')));
+        }
+        ASSERT_TRUE(engine->Close());
+      }
+      DamageTree(fs::path(directory.path()) / "tree.mdb", image, offset);
+      for (const bool first : {true, false}) {
+        const auto engine = Open(options);
+        ASSERT_NE(engine, nullptr);
+        if (first) {
+          const auto found = engine->Get(TestPosition(key));
+          ASSERT_TRUE(found && found->has_value());
+          EXPECT_TRUE((*found)->damaged);
+          if (replaced) {
+            engine->Put(TestPosition(key), TestRecord(key, 2, "new"));
+          } else {
+            engine->Drop(TestPosition(key));
+          }
+        }
+        ASSERT_TRUE(engine->Flush());
+        EXPECT_EQ(engine->may_have_lost().empty(), first || replaced) << engine->may_have_lost();
+        const RecordMap records = AllRecords(*engine);
+        EXPECT_EQ(records.size(), replaced ? 20U : 19U);
+        CheckSums(*engine, records);
+        EXPECT_EQ(engine->stats().records, records.size());
+        ASSERT_TRUE(engine->Close());
+      }
+    }
+  }
+}
+
+TEST_F(LmdbEngineTest, KeepsWhatWasRecounted) {
+  {
+    const auto engine = Open(Options());
+    for (int i = 0; i < 50; ++i) Put(engine.get(), i, 1);
+    ASSERT_TRUE(engine->Close());
+  }
+  // The disk changes a record that nobody reads: its slot's row in the tree does not know.
+  const std::string image = TestRecord("key7", 1, std::string(40, 'v'));
+  DamageTree(fs::path(directory_.path()) / "tree.mdb", image, 1);
+  const uint16_t slot = TestPosition("key7").slot;
+  {
+    const auto engine = Open(Options());
+    ASSERT_TRUE(engine->RecountSlot(slot));
+    CheckSums(*engine, AllRecords(*engine));
+    ASSERT_TRUE(engine->Close()) << "with nothing else to checkpoint";
+  }
+  const auto engine = Open(Options());
+  CheckSums(*engine, AllRecords(*engine));
 }
 
 TEST_F(LmdbEngineTest, BoundsItsBuffersWhileCheckpointsAreSlow) {
