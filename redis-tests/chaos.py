@@ -44,20 +44,25 @@ class Program:
         lines = []
         while not lines or not lines[-1].startswith("ok"):
             line = self.process.stdout.readline()
-            if not line or line.startswith("error"):
-                raise RuntimeError("%s: %s" % (self.name, line.strip() or "it ended"))
+            if not line:
+                raise RuntimeError("%s ended with status %d" % (self.name, self.process.wait()))
+            if line.startswith("error"):
+                raise RuntimeError(self.name + ": " + line.strip())
             lines.append(line.rstrip("\n"))
         return lines
 
     def ask(self, *words):
         """The lines of the answer."""
         with self.lock:
-            self.process.stdin.write(" ".join(map(str, words)) + "\n")
-            self.process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(" ".join(map(str, words)) + "\n")
+                self.process.stdin.flush()
             return self.read()
 
     def close(self):
-        self.process.stdin.close()
+        """The program ends when its stdin does."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -246,8 +251,10 @@ class Chaos:
         for node in self.nodes:
             if node.process is not None:
                 node.process.send_signal(signal.SIGCONT)
-        self.programs.close()
-        self.cluster.stop()
+        try:
+            self.programs.close()
+        finally:
+            self.cluster.stop()
 
     def counts(self):
         return collections.Counter(numbers(self.client.ask("counts")[-1]))
@@ -309,6 +316,8 @@ class Chaos:
 
 
 def main():
+    # Whoever ends a long run gets its nodes ended as well.
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit("chaos: terminated"))
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=0, help="of faults in turn")

@@ -1,6 +1,8 @@
 #include "redis-tests/chaos_worker.h"
 
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "redis-tests/replies.h"
@@ -10,8 +12,9 @@ namespace cartwheel::chaos {
 namespace {
 
 // A node answers within 2 x replica-timeout + 100 ms; the machine is busy.
-constexpr int64_t kTimeoutMs = 2500;
-constexpr int64_t kAvoidUs = 500'000;
+constexpr int64_t kTimeoutMs = 1500;
+// Who waits for the same node again and again leaves the others without load.
+constexpr int64_t kAvoidUs = 1'000'000;
 
 bool StartsWith(const std::string& text, std::string_view start) {
   return text.compare(0, start.size(), start) == 0;
@@ -178,13 +181,14 @@ Reply ChaosWorker::Send(size_t key, const Words& words, Write* write) {
   write->began_us = NowUs();
   Reply reply = nodes_[node_].client.Call(words);
   write->ended_us = NowUs();
+  const bool failed = reply == nullptr || IsError(*reply);
+  if (failed) nodes_[node_].avoided_until_us = write->ended_us + kAvoidUs;
   if (reply == nullptr) {
-    nodes_[node_].avoided_until_us = write->ended_us + kAvoidUs;
     ++counters_->unknown;
     return nullptr;
   }
   const std::string text = TextOf(*reply);
-  if (!IsError(*reply)) {
+  if (!failed) {
     write->outcome = Outcome::kAcknowledged;
     ++counters_->acknowledged;
     return reply;
@@ -209,12 +213,10 @@ Reply ChaosWorker::Ask(size_t key, const Words& words, Read* read) {
     return reply;
   }
   ++counters_->failed_reads;
-  if (reply == nullptr) {
-    nodes_[node_].avoided_until_us = read->ended_us + kAvoidUs;
-  } else if (const std::string text = TextOf(*reply);
-             !StartsWith(text, "NOQUORUM") && !StartsWith(text, "LOADING")) {
-    Unexpected(key, words, text);
-  }
+  nodes_[node_].avoided_until_us = read->ended_us + kAvoidUs;
+  if (reply == nullptr) return nullptr;
+  const std::string text = TextOf(*reply);
+  if (!StartsWith(text, "NOQUORUM") && !StartsWith(text, "LOADING")) Unexpected(key, words, text);
   return nullptr;
 }
 

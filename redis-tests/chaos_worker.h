@@ -56,7 +56,7 @@ class ChaosWorker {
  private:
   struct Node {
     RedisClient client;
-    int64_t avoided_until_us = 0;  // it gave no answer lately
+    int64_t avoided_until_us = 0;  // it gave no good answer lately
   };
 
   void Run();

@@ -22,6 +22,7 @@
 #include <uv.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -159,6 +160,7 @@ struct Control {
 };
 
 int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   uv_loop_t* loop = uv_default_loop();
   Proxy proxy(loop, static_cast<size_t>(argc - 1));
   std::deque<Listener> listeners;

@@ -31,7 +31,7 @@ std::optional<Dot> NewDot(const CausalContext& given, const CausalContext& answe
   for (const Dot& dot : answer.cloud()) {
     if (!given.Contains(dot)) fresh.push_back(dot);
   }
-  if (fresh.size() != 1) return std::nullopt;
+  if (fresh.empty()) return std::nullopt;
   CausalContext expected = given;
   expected.Add(fresh.front());
   return expected == answer ? std::optional(fresh.front()) : std::nullopt;

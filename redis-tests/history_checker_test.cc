@@ -238,6 +238,27 @@ TEST_F(HistoryCheckerTest, ATwinOfAWriteKeepsItAndItsReturnIsOnlyCounted) {
   EXPECT_EQ(Check().returned_twins, 1U);
 }
 
+TEST_F(HistoryCheckerTest, AWriteMayFollowADelete) {
+  Add(Verb::kPlainDelete, Outcome::kAcknowledged, "");
+  Put("one", {}, At(1, 1));
+  End(Of({At(1, 1), At(2, 1)}), {{At(1, 1), "one", false}, {At(2, 1), "", true}});
+  ExpectClean();
+}
+
+TEST_F(HistoryCheckerTest, AnotherTombstoneIsNoTwinOfADeleteThatNobodyHasSeen) {
+  Add(Verb::kDelete, Outcome::kAcknowledged, "").answer = Of({At(1, 1)});
+  Add(Verb::kPlainDelete, Outcome::kUnknown, "");
+  End(Of({At(2, 1)}), {{At(2, 1), "", true}});
+  ExpectOne(Fault::kLost, "the delete");
+}
+
+TEST_F(HistoryCheckerTest, AContextMayCoverAPlainWriteWhoseDotNobodySaw) {
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "set");
+  Put("put", Of({At(1, 1)}), At(2, 1));
+  End(Of({At(1, 1), At(2, 1)}), {{At(2, 1), "put", false}});
+  ExpectClean();
+}
+
 TEST_F(HistoryCheckerTest, FindsATombstoneThoughNobodyDeleted) {
   Put("one", {}, At(1, 1));
   End(Of({At(1, 1), At(2, 1)}), {{At(1, 1), "one", false}, {At(2, 1), "", true}});
