@@ -88,53 +88,63 @@ class Faults:
         self.lock = threading.Lock()
 
     @contextlib.contextmanager
-    def victim(self, chance):
+    def victims(self, chance, count=1):
+        """So many nodes, or fewer, whose processes no other fault has in hand."""
         with self.lock:
-            number = chance.choice([i for i in range(NODES) if i not in self.busy])
-            self.busy.add(number)
+            free = [i for i in range(NODES) if i not in self.busy]
+            numbers = chance.sample(free, min(count, len(free)))
+            self.busy.update(numbers)
         try:
-            yield number
+            yield [self.nodes[number] for number in numbers]
         finally:
             with self.lock:
-                self.busy.remove(number)
+                self.busy.difference_update(numbers)
 
     def last(self, chance, least=0.3):
         """Some time, short ones as likely as long ones."""
         time.sleep(min(self.longest, least * (self.longest / least) ** chance.random()))
 
-    def restart(self, node):
-        node.start()
+    def restart(self, nodes):
+        for node in nodes:
+            node.start()
         deadline = time.monotonic() + cluster.START_SECONDS
-        while not node.serves():
-            if time.monotonic() > deadline:
-                raise RuntimeError("a node does not come back:\n" + node.log())
-            time.sleep(0.02)
+        for node in nodes:
+            while not node.serves():
+                if time.monotonic() > deadline:
+                    raise RuntimeError("a node does not come back:\n" + node.log())
+                time.sleep(0.02)
 
-    def kill_one(self, number, seconds):
-        self.nodes[number].kill()
-        time.sleep(seconds)
-        self.restart(self.nodes[number])
+    def kill_and_restart(self, nodes, wait):
+        for node in nodes:
+            node.kill()
+        wait()
+        self.restart(nodes)
 
     def kill(self, chance):
-        with self.victim(chance) as number:
-            self.nodes[number].kill()
-            self.last(chance)
-            self.restart(self.nodes[number])
+        with self.victims(chance) as nodes:
+            self.kill_and_restart(nodes, lambda: self.last(chance))
+
+    def kill_many(self, chance):
+        """Also all of them at once: under the same kernel nothing that was written is lost."""
+        with self.victims(chance, chance.randint(2, NODES)) as nodes:
+            self.kill_and_restart(nodes, lambda: self.last(chance))
 
     def terminate(self, chance):
-        with self.victim(chance) as number:
-            self.nodes[number].stop()
+        with self.victims(chance) as nodes:
+            for node in nodes:
+                node.stop()
             self.last(chance)
-            self.restart(self.nodes[number])
+            self.restart(nodes)
 
     def stand_still(self, chance):
-        with self.victim(chance) as number:
-            process = self.nodes[number].process
-            process.send_signal(signal.SIGSTOP)
+        with self.victims(chance) as nodes:
+            for node in nodes:
+                node.process.send_signal(signal.SIGSTOP)
             try:
                 self.last(chance, 0.01)
             finally:
-                process.send_signal(signal.SIGCONT)
+                for node in nodes:
+                    node.process.send_signal(signal.SIGCONT)
 
     def on_ways(self, chance, ways, *rule):
         """`rule` is a command and its amount, for [(from, to)]."""
@@ -195,7 +205,7 @@ class Faults:
             raise failures[0]
 
 
-KINDS = ("kill", "terminate", "stand_still", "delay", "throttle", "one_way_cut", "cut",
+KINDS = ("kill", "kill_many", "terminate", "stand_still", "delay", "throttle", "one_way_cut", "cut",
          "half_open", "reset", "mixed")
 
 
@@ -285,10 +295,11 @@ class Chaos:
     def kill_cycles(self, times):
         """kill -9 of one node, again and again."""
         faults = Faults(self.nodes, self.proxy, self.longest)
-        number = self.chance.randrange(NODES)
+        victim = [self.chance.choice(self.nodes)]
         for done in range(0, times, 50):
             self.episode("kill-cycles", min(50, times - done),
-                         lambda: faults.kill_one(number, self.chance.random() * 0.5))
+                         lambda: faults.kill_and_restart(
+                             victim, lambda: time.sleep(self.chance.random() * 0.5)))
 
     def play(self, kinds, seconds):
         """Kinds of faults in turn, until the time is over."""
