@@ -35,7 +35,7 @@ namespace {
 constexpr size_t kWorkers = 16;
 constexpr int kContextKeys = 24;
 constexpr int kMixedKeys = 12;
-constexpr int kOwnKeysEach = 1;
+constexpr int kOwnKeysEach = 2;
 constexpr int64_t kPollTimeoutMs = 2000;
 constexpr auto kPollGap = std::chrono::milliseconds(100);
 // R + W > N, and today only a key's N replicas take writes of it and answer reads.

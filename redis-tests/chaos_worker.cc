@@ -38,7 +38,12 @@ ChaosWorker::ChaosWorker(size_t number, const std::vector<int>& ports,
       answered_(keys->size()),
       histories_(keys->size()) {
   for (const int port : ports) nodes_.push_back({RedisClient(port, kTimeoutMs)});
-  for (size_t i = 0; i < keys->size(); ++i) histories_[i].key = (*keys)[i].name;
+  for (size_t i = 0; i < keys->size(); ++i) {
+    const ChaosKey& key = (*keys)[i];
+    histories_[i].key = key.name;
+    if (key.use != Use::kOwn) shared_.push_back(i);
+    if (key.use == Use::kOwn && key.owner == number) own_.push_back(i);
+  }
 }
 
 void ChaosWorker::Start() {
@@ -53,9 +58,8 @@ void ChaosWorker::Stop() {
 void ChaosWorker::Run() {
   int64_t next_us = NowUs();
   while (!stopping_) {
-    const size_t key = random_.Below(keys_->size());
-    const bool others = (*keys_)[key].use == Use::kOwn && (*keys_)[key].owner != number_;
-    if (!others && PickNode()) Act(key);
+    const std::vector<size_t>& keys = random_.Chance(1, 4) ? own_ : shared_;
+    if (PickNode()) Act(keys[random_.Below(keys.size())]);
     // A worker that was held up does not catch up.
     next_us = std::max(next_us + gap_us_, NowUs() - gap_us_);
     std::this_thread::sleep_for(std::chrono::microseconds(std::max<int64_t>(0, next_us - NowUs())));
@@ -81,9 +85,10 @@ void ChaosWorker::Act(size_t key) {
       if (dice < 45) return Plain(key, Verb::kPlainDelete);
       return ActWithContexts(key, random_.Below(100));
     case Use::kOwn:
-      if (dice < 80) return Plain(key, Verb::kPlainSet);
-      if (dice < 90) return Plain(key, Verb::kPlainDelete);
-      return Siblings(key);
+      if (dice < 50) return Plain(key, Verb::kPlainSet);
+      if (dice < 57) return Plain(key, Verb::kPlainDelete);
+      if (dice < 64) return Siblings(key);
+      return PlainGet(key);
   }
 }
 
@@ -129,6 +134,15 @@ void ChaosWorker::Siblings(size_t key) {
   auto siblings = ParseSiblings(*reply);
   if (!siblings) return Unexpected(key, {"DYN.SIBLINGS"}, "not an array of siblings");
   read.siblings = *std::move(siblings);
+  histories_[key].reads.push_back(std::move(read));
+}
+
+void ChaosWorker::PlainGet(size_t key) {
+  Read read;
+  read.plain = true;
+  const Reply reply = Ask(key, {"GET", (*keys_)[key].name}, &read);
+  if (reply == nullptr) return;
+  if (reply->type != REDIS_REPLY_NIL) read.values.push_back(TextOf(*reply));
   histories_[key].reads.push_back(std::move(read));
 }
 

@@ -67,6 +67,7 @@ class ChaosWorker {
   // The token and context that the key is read with; false when the read failed.
   bool Get(size_t key, std::string* token, CausalContext* context);
   void Siblings(size_t key);
+  void PlainGet(size_t key);
   void Put(size_t key, const std::string& token, const CausalContext& given);
   void Delete(size_t key, const std::string& token, const CausalContext& given);
   void Plain(size_t key, Verb verb);
@@ -84,6 +85,8 @@ class ChaosWorker {
 
   const size_t number_;
   const std::vector<ChaosKey>* keys_;
+  std::vector<size_t> own_;     // of the keys, those that it has for itself
+  std::vector<size_t> shared_;  // and those that all use
   Random random_;
   const int64_t gap_us_;
   Counters* counters_;

@@ -41,8 +41,10 @@ std::string ToText(const Write& write) {
 }
 
 std::string ToText(const Read& read) {
-  if (!read.context) return Times(read) + "DYN.SIBLINGS ->" + ToText(read.siblings);
-  std::string text = Times(read) + "DYN.GET -> " + ToText(*read.context);
+  if (!read.plain && !read.context) {
+    return Times(read) + "DYN.SIBLINGS ->" + ToText(read.siblings);
+  }
+  std::string text = Times(read) + (read.plain ? "GET ->" : "DYN.GET -> " + ToText(*read.context));
   for (const std::string& value : read.values) text += " " + value;
   return text;
 }

@@ -35,8 +35,10 @@ struct SeenSibling {
   auto operator<=>(const SeenSibling&) const = default;
 };
 
-// An answered DYN.GET has a context and values, an answered DYN.SIBLINGS siblings.
+// An answered DYN.GET has a context and values, an answered DYN.SIBLINGS siblings, an answered GET
+// one value or none.
 struct Read {
+  bool plain = false;  // GET
   std::optional<CausalContext> context;
   std::vector<std::string> values;
   std::vector<SeenSibling> siblings;

@@ -56,7 +56,12 @@ Verdict HistoryChecker::Check() {
     for (const SeenSibling& sibling : read.siblings) LearnSibling(sibling, "a read");
   }
   for (const SeenSibling& sibling : final_.siblings) LearnSibling(sibling, "the end");
-  if (strict_reads_) CheckReads();
+  if (strict_reads_) {
+    CheckReads();
+    for (const Read& read : history_.reads) {
+      if (read.plain) CheckPlainRead(read);
+    }
+  }
   CheckResurrected();
   CheckLost();
   return std::move(verdict_);
@@ -155,6 +160,27 @@ void HistoryChecker::CheckReads() {
                               ToString(sibling.dot) + " \"" + sibling.value + "\"");
     }
   }
+}
+
+void HistoryChecker::CheckPlainRead(const Read& read) {
+  const Write* last = nullptr;
+  for (const Write& write : history_.writes) {
+    const bool before = write.outcome == Outcome::kAcknowledged && write.ended_us < read.began_us;
+    if (before && (last == nullptr || write.began_us > last->began_us)) last = &write;
+  }
+  // A delete leaves what it has not met: a twin of an older write.
+  if (last == nullptr || last->verb != Verb::kPlainSet) return;
+  if (!read.values.empty() && read.values.front() == last->value) return;
+  const bool may_be =
+      std::any_of(history_.writes.begin(), history_.writes.end(), [&read](const Write& write) {
+        return write.outcome == Outcome::kUnknown &&
+               (read.values.empty() ? IsDelete(write) : write.value == read.values.front());
+      });
+  if (may_be) return;
+  Fail(Fault::kStale, "the GET of " + std::to_string(read.began_us) + " through node " +
+                          std::to_string(read.node) + " shows \"" +
+                          (read.values.empty() ? "" : read.values.front()) + "\" after SET " +
+                          last->value);
 }
 
 void HistoryChecker::CheckResurrected() {

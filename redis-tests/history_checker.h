@@ -7,6 +7,8 @@
 //   - a read has seen every write acknowledged before it began, and shows nothing that such a write
 //     covered; a DEL covers all of them (strict reads only: R + W > N, all who answer are of the
 //     N);
+//   - a GET after an acknowledged SET shows its value, or one of unknown outcome, where one client
+//     alone uses the key and only by plain commands (strict reads only);
 //   - at the end an acknowledged write is there, or covered by a write that is there or so covered
 //     in turn, and nothing that a write covered is back.
 // A write that two nodes minted has two dots: it is known under either, and may stay under one when
@@ -64,6 +66,7 @@ class HistoryChecker {
   void LearnSibling(const SeenSibling& sibling, const std::string& where);
   void LearnValue(const std::string& value, const std::string& where);
   void CheckReads();
+  void CheckPlainRead(const Read& read);
   void CheckResurrected();
   void CheckReturnAfterDelete(const SeenSibling& sibling, size_t write);
   void CheckLost();

@@ -47,6 +47,13 @@ class HistoryCheckerTest : public testing::Test {
     read.began_us = read.ended_us = Tick();
     history_.reads.push_back(read);
   }
+  void ReadPlain(std::vector<std::string> values) {
+    Read read;
+    read.plain = true;
+    read.values = std::move(values);
+    read.began_us = read.ended_us = Tick();
+    history_.reads.push_back(read);
+  }
   void End(const CausalContext& context, std::vector<SeenSibling> siblings) {
     final_.context = context;
     final_.siblings = std::move(siblings);
@@ -188,6 +195,33 @@ TEST_F(HistoryCheckerTest, FindsAReadThatShowsWhatWasCovered) {
   ReadSiblings({{At(1, 1), "one", false}, {At(2, 1), "two", false}});
   End(Of({At(1, 1), At(2, 1)}), {{At(2, 1), "two", false}});
   ExpectOne(Fault::kStale, "shows what was covered");
+}
+
+TEST_F(HistoryCheckerTest, AGetShowsTheLastSetOrOneOfUnknownOutcome) {
+  Add(Verb::kPlainSet, Outcome::kUnknown, "late");
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "first");
+  ReadPlain({"first"});
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "second");
+  ReadPlain({"second"});
+  ReadPlain({"late"});
+  End(Of({At(1, 1), At(1, 2)}), {{At(1, 2), "second", false}});
+  ExpectClean();
+}
+
+TEST_F(HistoryCheckerTest, FindsAGetThatShowsWhatWasOverwritten) {
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "first");
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "second");
+  ReadPlain({"first"});
+  End(Of({At(1, 1), At(1, 2)}), {{At(1, 2), "second", false}});
+  ExpectOne(Fault::kStale, "after SET second");
+}
+
+TEST_F(HistoryCheckerTest, FindsAGetThatShowsNothingThoughNobodyDeleted) {
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "first");
+  Add(Verb::kPlainSet, Outcome::kUnknown, "second");
+  ReadPlain({});
+  End(Of({At(1, 1), At(1, 2)}), {{At(1, 2), "second", false}});
+  ExpectOne(Fault::kStale, "after SET first");
 }
 
 TEST_F(HistoryCheckerTest, APlainWriteMayCoverWhatWasMintedBeforeIt) {
