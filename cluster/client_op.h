@@ -1,6 +1,6 @@
 // ClientOp: what a client's command asks of the core, and Answer: what comes back. One command may
 // be several operations (MGET, DEL a b c); server/ splits and joins them. Every operation is
-// answered exactly once, within 2 x replica-timeout + 100 ms.
+// answered exactly once, within 2 x replica-timeout + 100 ms (a RepairOperation when it is done).
 #pragma once
 
 #include <cstdint>
@@ -74,10 +74,14 @@ struct FlushOperation {
   std::optional<uint32_t> db;  // nothing: all
 };
 
+// Compares all that this node replicates with its live peers, now. Takes as long as something
+// moves, whatever replica-timeout is.
+struct RepairOperation {};
+
 struct ClientOp {
   uint64_t id = 0;  // the caller's, returned with the answer
   std::variant<ReadOperation, PutOperation, DeleteOperation, UpdateOperation, ScanOperation,
-               CountOperation, JoinOperation, FlushOperation>
+               CountOperation, JoinOperation, FlushOperation, RepairOperation>
       operation;
 };
 
@@ -109,6 +113,9 @@ struct ScanAnswer {
 struct CountAnswer {
   uint64_t keys = 0;
 };
+struct RepairAnswer {
+  uint64_t keys = 0;  // that changed, here or at a peer
+};
 struct Done {};
 // Fewer replicas than needed answered in time. For a write the outcome is unknown, not undone.
 struct NoQuorum {
@@ -126,8 +133,9 @@ struct Answer {
   uint64_t id = 0;
   uint64_t after = 0;  // the storage sequence it must wait for
   std::variant<ReadAnswer, PutAnswer, DeleteAnswer, UpdateAnswer, ScanAnswer, CountAnswer, Done,
-               NoQuorum, Unknown, Loading, Status>
+               NoQuorum, Unknown, Loading, Status, RepairAnswer>
       result;
+  bool sloppy = false;  // fallbacks made up its quorum: it may have missed, or may be missed
 };
 
 }  // namespace cartwheel

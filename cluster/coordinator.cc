@@ -4,15 +4,22 @@
 #include <utility>
 
 namespace cartwheel {
+namespace {
+
+constexpr size_t kKeptDeltaBytes = 4096;
+
+}  // namespace
 
 void Coordinator::Operation::Clear() {
   answered = false;
   explain = false;
+  sloppy = false;
   r = 0;
   w = 0;
   hedge_us = timeout_us = final_us = kNever;
   client = 0;
   peer = 0;
+  hint_for = 0;
   after = 0;
   read.Begin(position, 0);
   asked.clear();
@@ -24,6 +31,8 @@ void Coordinator::Operation::Clear() {
   update.bytes.clear();
   update.bytes.shrink_to_fit();
   put_context.Clear();
+  delta.clear();
+  if (delta.capacity() > kKeptDeltaBytes) delta.shrink_to_fit();
 }
 
 Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key key) {
@@ -82,20 +91,23 @@ void Coordinator::Schedule(const Operation& op) {
 }
 
 NodeId Coordinator::NextCandidate(const Operation& op, bool self_first) const {
-  const auto replicas = context_->ring->Replicas(op.position.slot);
+  const auto list = context_->ring->PreferenceList(op.position.slot);
+  const size_t replicas = context_->ring->n();
   const auto was_asked = [&](NodeId node) {
     return std::any_of(op.asked.begin(), op.asked.end(),
                        [&](const Asked& asked) { return asked.node == node; });
   };
-  NodeId fallback = 0;
+  NodeId down = 0;
   NodeId live = 0;
-  for (const NodeId node : replicas) {
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (i >= replicas && live != 0) break;
+    const NodeId node = list[i];
     if (was_asked(node)) continue;
-    if (self_first && node == context_->self()) return node;
+    if (self_first && i < replicas && node == context_->self()) return node;
     if (live == 0 && context_->liveness.IsAlive(node)) live = node;
-    if (fallback == 0) fallback = node;
+    if (down == 0 && i < replicas) down = node;
   }
-  return live != 0 ? live : fallback;
+  return live != 0 ? live : down;
 }
 
 void Coordinator::FinishNoQuorum(const Turn& turn, Operation* op, char which) {
@@ -130,9 +142,14 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
         Reply(turn, op, 0, Unknown{});
         Free(op);
         break;
+      case Phase::kStoring:
+        for (size_t at = 0; at < op->asked.size(); ++at) {
+          if (op->asked[at].node == peer) ReplaceLate(turn, op, at);
+        }
+        CheckWrite(turn, op);
+        break;
       case Phase::kFree:
-      case Phase::kQueued:
-      case Phase::kStoring: break;
+      case Phase::kQueued: break;
     }
   }
 }
@@ -162,10 +179,12 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
       TryNextMinter(turn, op);
       break;
     case Phase::kStoring:
-      for (const Asked& asked : op->asked) {
-        if (!op->write.HasStored(asked.node)) context_->liveness.Suspect(asked.node);
+      for (size_t at = 0, count = op->asked.size(); at < count; ++at) {
+        const NodeId node = op->asked[at].node;
+        if (!op->write.HasStored(node)) context_->liveness.Suspect(node);
       }
-      if (op->answered) Free(op);
+      for (size_t at = 0, count = op->asked.size(); at < count; ++at) ReplaceLate(turn, op, at);
+      CheckWrite(turn, op);
       break;
     case Phase::kForwarded: context_->liveness.Suspect(op->asked.back().node); break;
     case Phase::kQueued:
@@ -197,7 +216,9 @@ void Coordinator::OnDue(const Turn& turn, Operation* op) {
     return OnTimeout(turn, op);
   }
   op->hedge_us = kNever;
-  if (AskNextReplica(turn, op)) {
+  // Fallbacks have nothing as a rule: they are asked in the place of whom is given up.
+  const NodeId next = NextCandidate(*op, true);
+  if (next != 0 && Replicates(*op, next) && AskNextReplica(turn, op)) {
     ++context_->counters.hedges;
     op->hedge_us = now_us + context_->options.hedge_delay_ms * 1000;
   }

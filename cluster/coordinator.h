@@ -60,7 +60,8 @@ class Coordinator {
 
   struct Asked {
     NodeId node;
-    uint64_t have;  // the version hash we told it, with a read
+    uint64_t have = 0;    // the version hash we told it, with a read
+    NodeId hint_for = 0;  // with a write: whose place this fallback takes
   };
   static constexpr int64_t kNever = INT64_MAX;
   // One operation in flight.
@@ -70,10 +71,12 @@ class Coordinator {
     What what = What::kRead;
     bool answered = false;
     bool explain = false;
+    bool sloppy = false;  // fallbacks made up its quorum
     uint8_t r = 0;
     uint8_t w = 0;
     uint64_t client = 0;  // or, for an update that `peer` sent us, its request
     NodeId peer = 0;
+    NodeId hint_for = 0;  // an update that this node carries out as a fallback for that one
     int64_t started_us = 0;
     // Until when, in mono_us: the next replica is asked; whom this step waits for is given up; the
     // operation is.
@@ -89,6 +92,7 @@ class Coordinator {
     Update update;
     UpdateResult update_result;
     CausalContext put_context;            // what a put answers with
+    std::string delta;                    // what the minter made, encoded
     absl::InlinedVector<Asked, 4> asked;  // in this step
     absl::InlinedVector<NodeId, 4> failed;
     std::vector<ReplicaAnswer> replicas;  // with explain
@@ -107,12 +111,18 @@ class Coordinator {
   void EnterStep(const Turn& turn, Operation* op, Phase phase);
   // Its deadlines have changed.
   void Schedule(const Operation& op);
-  KeyRef Ref(const Operation& op) const { return {op.position, op.key.db, op.key.bytes}; }
+  KeyRef Ref(const Operation& op) const {
+    return {op.position, op.key.db, op.key.bytes, op.hint_for};
+  }
   View ViewOf(const Turn& turn, const Operation& op) const {
     return context_->ViewOf(op.key.db, turn.now);
   }
-  // The next replica to ask in this step: this node first when wanted, then the live ones in
-  // preference order, then the others; 0 when all were asked.
+  bool Replicates(const Operation& op, NodeId node) const {
+    return context_->Replicates(op.position.slot, node);
+  }
+  // The next node to ask in this step: this node first when it is a replica and that is wanted,
+  // then the live ones of the preference list (so fallbacks come after the replicas), then those
+  // replicas that seem down; 0 when all were asked.
   NodeId NextCandidate(const Operation& op, bool self_first) const;
   static void MarkFailed(Operation* op, NodeId node);
   void OnDue(const Turn& turn, Operation* op);
@@ -128,6 +138,7 @@ class Coordinator {
   void BeginReading(const Turn& turn, Operation* op);
   bool AskNextReplica(const Turn& turn, Operation* op);
   void ReadLocally(const Turn& turn, Operation* op);
+  void ReadKept(const Turn& turn, Operation* op);
   void AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash, Object&& object);
   void CheckRead(const Turn& turn, Operation* op);
   void FinishRead(const Turn& turn, Operation* op);
@@ -142,7 +153,11 @@ class Coordinator {
   void DeleteAfterRead(const Turn& turn, Operation* op);
   void BeginMinting(const Turn& turn, Operation* op);
   void TryNextMinter(const Turn& turn, Operation* op);
-  void OnMinted(const Turn& turn, Operation* op, Minted&& minted, NodeId minter);
+  void OnMinted(const Turn& turn, Operation* op, Minted&& minted, const Asked& minter);
+  void SendDelta(const Turn& turn, Operation* op, NodeId to, NodeId hint_for);
+  bool StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Object&& delta);
+  bool GiveToFallback(const Turn& turn, Operation* op, NodeId hint_for);
+  void ReplaceLate(const Turn& turn, Operation* op, size_t asked);
   void CheckWrite(const Turn& turn, Operation* op);
 
   // Updates (coordinator_update.cc).
@@ -178,6 +193,7 @@ void Coordinator::Reply(const Turn& turn, Operation* op, uint64_t after, T&& res
   Answer& answer = turn.effects->answers.emplace_back();
   answer.id = op->client;
   answer.after = after;
+  answer.sloppy = op->sloppy;
   answer.result.template emplace<std::decay_t<T>>(std::forward<T>(result));
 }
 

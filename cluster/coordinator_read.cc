@@ -43,25 +43,28 @@ void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   op->read.Begin(op->position, op->r);
   op->hedge_us = turn.now.mono_us + context_->options.hedge_delay_ms * 1000;
   Schedule(*op);
-  const size_t want = op->explain ? context_->ring->n() : op->r;
+  const size_t want =
+      op->explain ? context_->ring->PreferenceList(op->position.slot).size() : op->r;
   while (op->asked.size() - op->failed.size() < want && AskNextReplica(turn, op)) {
   }
   CheckRead(turn, op);
 }
 
-// False when every replica was asked.
+// False when everybody was asked.
 bool Coordinator::AskNextReplica(const Turn& turn, Operation* op) {
   const NodeId node = NextCandidate(*op, true);
   if (node == 0) return false;
   const uint64_t have = op->explain ? 0 : op->read.merged_hash();
-  op->asked.push_back({node, have});
+  op->asked.push_back({.node = node, .have = have});
+  const bool fallback = !Replicates(*op, node);
   if (node == context_->self()) {
-    ReadLocally(turn, op);
+    fallback ? ReadKept(turn, op) : ReadLocally(turn, op);
     return true;
   }
   turn.Request(node, ReadRequest{.request = op->id,
                                  .epoch = context_->epoch(),
                                  .have = have,
+                                 .fallback = fallback,
                                  .db = op->key.db,
                                  .key = op->key.bytes});
   return true;
@@ -77,16 +80,29 @@ void Coordinator::ReadLocally(const Turn& turn, Operation* op) {
   AddReply(turn, op, context_->self(), version.hash, std::move(version.object));
 }
 
+// What this node keeps for others, being no replica itself.
+void Coordinator::ReadKept(const Turn& turn, Operation* op) {
+  StoredVersion kept;
+  const auto replicas = context_->ring->Replicas(op->position.slot);
+  if (!context_->replica.LoadKept(Ref(*op), replicas, &kept)) {
+    MarkFailed(op, context_->self());
+    return;
+  }
+  op->after = std::max(op->after, kept.sequence);
+  AddReply(turn, op, context_->self(), kept.hash, std::move(kept.object));
+}
+
 void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash,
                            Object&& object) {
-  if (op->explain) {
+  const bool fallback = !Replicates(*op, node);
+  if (op->explain && (hash != 0 || !fallback)) {
     op->replicas.push_back({.node = node,
-                            .primary = true,
+                            .primary = !fallback,
                             .answered_in_us = turn.now.mono_us - op->started_us,
                             .object = WithoutBytes(object),
                             .same = false});
   }
-  op->read.Add(node, hash, std::move(object));
+  op->read.Add(node, fallback, hash, std::move(object));
 }
 
 void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadResponse& response) {
@@ -96,7 +112,7 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
                                   [&](const Asked& a) { return a.node == from; });
   if (asked == op->asked.end()) return;
   switch (response.status) {
-    case ReadStatus::kSame: op->read.AddSame(from, asked->have); break;
+    case ReadStatus::kSame: op->read.AddSame(from, !Replicates(*op, from), asked->have); break;
     case ReadStatus::kNothing: AddReply(turn, op, from, 0, Object()); break;
     case ReadStatus::kFailed: MarkFailed(op, from); break;
     case ReadStatus::kObject: {
@@ -116,7 +132,7 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
 
 void Coordinator::CheckRead(const Turn& turn, Operation* op) {
   const auto settled = [&] {
-    size_t count = op->read.answered();
+    size_t count = op->read.replied().size();
     for (const NodeId node : op->failed) count += op->read.HasReplied(node) ? 0 : 1;
     return count;
   };
@@ -163,6 +179,7 @@ void Coordinator::AnswerRead(const Turn& turn, Operation* op) {
     replica.same = replica.object.context == op->read.merged().context &&
                    replica.object.siblings.size() == siblings;
   }
+  op->sloppy = !op->read.AllReplicas();
   Reply(turn, op, op->after, ReadAnswer{op->read.TakeMerged(), std::move(op->replicas)});
   Free(op);
 }
@@ -175,6 +192,7 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
   std::string object;
   NodeId holder = 0;
   for (const ReadOp::Replied& replied : op->read.replied()) {
+    if (replied.fallback) continue;
     if (holder == 0 || replied.node == context_->self()) holder = replied.node;
     if (replied.hash == hash) continue;
     ++context_->counters.read_repairs;
@@ -187,12 +205,12 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     if (object.empty()) EncodeObject(op->read.merged(), &object);
     turn.Request(replied.node, MergeRequest{.request = 0,
                                             .epoch = context_->epoch(),
-                                            .exchange = false,
+                                            .stamp = context_->StampOf(turn),
                                             .db = op->key.db,
                                             .key = op->key.bytes,
                                             .object = object});
   }
-  CompareUnasked(turn, Ref(*op), hash, holder, op);
+  if (holder != 0) CompareUnasked(turn, Ref(*op), hash, holder, op);
 }
 
 void Coordinator::CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t hash, NodeId holder,

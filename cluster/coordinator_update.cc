@@ -19,7 +19,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& ope
     return;
   }
   EnterStep(turn, op, Phase::kForwarded);
-  op->asked.push_back({first, 0});
+  op->asked.push_back({.node = first});
   turn.Request(first, UpdateRequest{.request = op->id,
                                     .epoch = context_->epoch(),
                                     .operation = 0,
@@ -32,7 +32,8 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& ope
 
 void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request) {
   const KeyRef key = context_->Locate(request.db, request.key);
-  if (!context_->Replicates(key.position.slot, context_->self())) {
+  const auto list = context_->ring->PreferenceList(key.position.slot);
+  if (std::find(list.begin(), list.end(), context_->self()) == list.end()) {
     UpdateResponse refusal;
     refusal.request = request.request;
     refusal.result.text = "the node that was asked does not hold this key";
@@ -63,6 +64,10 @@ void Coordinator::BeginUpdate(const Turn& turn, Operation* op) {
   std::deque<uint64_t>& queue = update_queues_[op->position];
   queue.push_back(op->id);
   op->phase = Phase::kQueued;
+  if (!Replicates(*op, context_->self())) {
+    op->hint_for = context_->FirstDown(op->position.slot);
+    op->sloppy = true;
+  }
   if (queue.front() == op->id) BeginReading(turn, op);
 }
 
@@ -95,10 +100,15 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   };
   // What the quorum knows becomes our own copy; the update then acts on that, so that a write which
   // came here in the meantime is seen as well.
-  const auto merged = context_->replica.Merge(key, op->read.TakeMerged(), view);
+  op->sloppy = op->sloppy || !op->read.AllReplicas();
+  const auto merged = context_->MergeAt(key, op->read.TakeMerged(), turn.now);
   if (!merged) return fail(merged.error());
   StoredVersion current;
-  if (const auto done = context_->replica.Load(key, &current); !done) return fail(done.error());
+  const auto loaded =
+      op->hint_for == 0
+          ? context_->replica.Load(key, &current)
+          : context_->replica.LoadKept(key, context_->ring->Replicas(key.position.slot), &current);
+  if (!loaded) return fail(loaded.error());
   UpdateEffect effect =
       ApplyUpdate(op->update, current.object, view, context_->options.max_value_bytes);
   op->update_result = std::move(effect.result);
@@ -125,13 +135,14 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
         effect.write == UpdateEffect::Write::kTombstone ? Kind::kTombstone : Kind::kValue;
     version.bytes = std::move(effect.bytes);
     version.expires_at_ms = effect.expires_at_ms;
-    minted = context_->replica.Mint(key, std::move(version), view);
+    minted = context_->MintAt(key, std::move(version), turn.now);
   }
   if (!minted) return fail(minted.error());
   op->write.Begin(op->w);
   const Position position = op->position;
   const uint64_t id = op->id;
-  OnMinted(turn, op, *std::move(minted), context_->self());
+  OnMinted(turn, op, *std::move(minted),
+           {.node = context_->self(), .have = 0, .hint_for = op->hint_for});
   LeaveQueue(turn, position, id);
 }
 
@@ -139,6 +150,7 @@ void Coordinator::RespondToPeer(const Turn& turn, const Operation& op, uint64_t 
                                 const decltype(Answer::result)& result) {
   UpdateResponse response;
   response.request = op.client;
+  response.sloppy = op.sloppy;
   if (const auto* done = std::get_if<UpdateAnswer>(&result)) {
     response.status = UpdateStatus::kDone;
     response.result = done->result;
@@ -157,6 +169,7 @@ void Coordinator::RespondToPeer(const Turn& turn, const Operation& op, uint64_t 
 void Coordinator::OnUpdateResponse(const Turn& turn, NodeId from, const UpdateResponse& response) {
   Operation* op = Find(response.request);
   if (op == nullptr || op->phase != Phase::kForwarded || op->asked.back().node != from) return;
+  op->sloppy = response.sloppy;
   switch (response.status) {
     case UpdateStatus::kDone: Reply(turn, op, 0, UpdateAnswer{response.result}); break;
     case UpdateStatus::kNoQuorum:

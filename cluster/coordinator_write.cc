@@ -91,7 +91,9 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   const NodeId node = NextCandidate(*op, !op->version.plain);
   // Whoever was asked may still answer before the operation's end.
   if (node == 0) return;
-  op->asked.push_back({node, 0});
+  const bool fallback = !Replicates(*op, node);
+  const NodeId hint_for = fallback ? context_->FirstDown(op->position.slot) : 0;
+  op->asked.push_back({.node = node, .have = 0, .hint_for = hint_for});
   if (node != context_->self()) {
     std::string given;
     EncodeContext(op->version.context, &given);
@@ -101,6 +103,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .plain = op->version.plain,
                                    .kind = op->version.kind,
                                    .expires_at_ms = op->version.expires_at_ms,
+                                   .hint_for = hint_for,
                                    .db = op->key.db,
                                    .stamp = context_->StampOf(turn),
                                    .key = op->key.bytes,
@@ -108,15 +111,15 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .bytes = op->version.bytes});
     return;
   }
-  if (op->version.kind == Kind::kValue && context_->replica.engine()->Full()) {
-    TryNextMinter(turn, op);
-    return;
-  }
   const bool plain = op->version.plain;
-  auto minted = context_->replica.Mint(Ref(*op), std::move(op->version), ViewOf(turn, *op));
+  KeyRef key = Ref(*op);
+  key.hint_for = hint_for;
+  auto minted = context_->MintAt(key, std::move(op->version), turn.now);
   op->version.plain = plain;
   if (minted) {
-    OnMinted(turn, op, *std::move(minted), node);
+    OnMinted(turn, op, *std::move(minted), op->asked.back());
+  } else if (minted.error().code == ErrorCode::kFull) {
+    TryNextMinter(turn, op);  // nothing was taken from op->version
   } else {
     Reply(turn, op, 0, minted.error());
     Free(op);
@@ -137,59 +140,122 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
       if (op->asked.back().node == from) TryNextMinter(turn, op);
       return;
   }
+  const auto minter = std::find_if(op->asked.begin(), op->asked.end(),
+                                   [&](const Asked& asked) { return asked.node == from; });
   Minted minted;
-  if (!DecodeObject(response.object, &minted.delta)) {
+  if (minter == op->asked.end() || !DecodeObject(response.object, &minted.delta)) {
     ++context_->counters.messages_bad;
     return;
   }
   for (Sibling& sibling : minted.delta.siblings) {
     if (sibling.operation == op->version.operation) sibling.bytes = op->version.bytes;
   }
-  OnMinted(turn, op, std::move(minted), from);
+  OnMinted(turn, op, std::move(minted), *minter);
 }
 
-void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, NodeId minter) {
+void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, const Asked& asked) {
+  const Asked minter = asked;  // which the next step forgets
   EnterStep(turn, op, Phase::kStoring);
   op->after = minted.sequence;
-  op->write.Stored(minter);
+  op->write.Stored(minter.node, minter.hint_for != 0);
   if (!op->version.plain) op->put_context = minted.delta.context;
-  const auto replicas = context_->ring->Replicas(op->position.slot);
-  std::string object;
-  EncodeObject(minted.delta, &object);
-  size_t live = 0;
-  for (const NodeId node : replicas) live += context_->liveness.IsAlive(node) ? 1 : 0;
-  for (const NodeId node : replicas) {
-    if (node == minter) continue;
+  op->delta.clear();
+  EncodeObject(minted.delta, &op->delta);
+  absl::InlinedVector<NodeId, 4> down;
+  for (const NodeId node : context_->ring->Replicas(op->position.slot)) {
+    if (node == minter.node || node == minter.hint_for) continue;
     if (node == context_->self()) {
-      const auto merged =
-          context_->replica.Merge(Ref(*op), std::move(minted.delta), ViewOf(turn, *op));
-      if (!merged) continue;
-      op->after = std::max(op->after, merged->sequence);
-      op->write.Stored(node);
-      continue;
+      if (!StoreHere(turn, op, 0, std::move(minted.delta))) down.push_back(node);
+    } else if (context_->liveness.IsAlive(node)) {
+      SendDelta(turn, op, node, 0);
+    } else {
+      down.push_back(node);
     }
-    // Those that seem down are asked only when the others are too few.
-    if (live >= op->w && !context_->liveness.IsAlive(node)) continue;
-    op->asked.push_back({node, 0});
-    turn.Request(node, MergeRequest{.request = op->id,
-                                    .epoch = context_->epoch(),
-                                    .exchange = false,
-                                    .db = op->key.db,
-                                    .key = op->key.bytes,
-                                    .object = object});
+  }
+  for (const NodeId node : down) {
+    if (GiveToFallback(turn, op, node) || node == context_->self()) continue;
+    // Those that seem down are asked themselves only when all others are too few.
+    if (op->write.answered() + op->asked.size() < op->w) SendDelta(turn, op, node, 0);
   }
   CheckWrite(turn, op);
 }
 
+void Coordinator::SendDelta(const Turn& turn, Operation* op, NodeId to, NodeId hint_for) {
+  op->asked.push_back({.node = to, .have = 0, .hint_for = hint_for});
+  turn.Request(to, MergeRequest{.request = op->id,
+                                .epoch = context_->epoch(),
+                                .hint_for = hint_for,
+                                .stamp = context_->StampOf(turn),
+                                .db = op->key.db,
+                                .key = op->key.bytes,
+                                .object = op->delta});
+}
+
+// This node's own copy, or the one it keeps for another. False when it has no room for it.
+bool Coordinator::StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Object&& delta) {
+  KeyRef key = Ref(*op);
+  key.hint_for = hint_for;
+  const auto merged = context_->MergeAt(key, std::move(delta), turn.now);
+  if (!merged) {
+    MarkFailed(op, context_->self());
+    return false;
+  }
+  op->after = std::max(op->after, merged->sequence);
+  op->write.Stored(context_->self(), hint_for != 0);
+  return true;
+}
+
+// Hinted handoff (Dynamo, section 4.6): the next live fallback that has no part in this write yet
+// keeps it for the replica. False when there is none.
+bool Coordinator::GiveToFallback(const Turn& turn, Operation* op, NodeId hint_for) {
+  const auto list = context_->ring->PreferenceList(op->position.slot);
+  for (const NodeId node : list.subspan(context_->ring->n())) {
+    const bool taken = op->write.HasStored(node) ||
+                       std::find(op->failed.begin(), op->failed.end(), node) != op->failed.end() ||
+                       std::any_of(op->asked.begin(), op->asked.end(),
+                                   [&](const Asked& asked) { return asked.node == node; });
+    if (taken || !context_->liveness.IsAlive(node)) continue;
+    if (node == context_->self()) {
+      Object delta;
+      CHECK(DecodeObject(op->delta, &delta));
+      if (StoreHere(turn, op, hint_for, std::move(delta))) return true;
+      continue;
+    }
+    SendDelta(turn, op, node, hint_for);
+    return true;
+  }
+  return false;
+}
+
+// Whom this step asked has not stored it: another takes its place, once.
+void Coordinator::ReplaceLate(const Turn& turn, Operation* op, size_t asked) {
+  const Asked late = op->asked[asked];
+  const bool settled =
+      op->write.HasStored(late.node) ||
+      std::find(op->failed.begin(), op->failed.end(), late.node) != op->failed.end();
+  if (settled) return;
+  MarkFailed(op, late.node);
+  GiveToFallback(turn, op, late.hint_for != 0 ? late.hint_for : late.node);
+}
+
 void Coordinator::OnMergeResponse(const Turn& turn, NodeId from, const MergeResponse& response) {
   Operation* op = Find(response.request);
-  if (op == nullptr || op->phase != Phase::kStoring || !response.stored) return;
-  op->write.Stored(from);
+  if (op == nullptr || op->phase != Phase::kStoring) return;
+  const auto asked = std::find_if(op->asked.begin(), op->asked.end(),
+                                  [&](const Asked& a) { return a.node == from; });
+  if (asked == op->asked.end()) return;
+  if (response.stored) {
+    op->write.Stored(from, asked->hint_for != 0);
+  } else {
+    ReplaceLate(turn, op, static_cast<size_t>(asked - op->asked.begin()));
+  }
   CheckWrite(turn, op);
 }
 
 void Coordinator::CheckWrite(const Turn& turn, Operation* op) {
   if (!op->answered && op->write.Enough()) {
+    op->sloppy = op->sloppy || !op->write.AllReplicas();
+    context_->counters.sloppy_writes += op->sloppy ? 1 : 0;
     const bool own_counts =
         op->write.HasStored(context_->self()) && op->write.answered() - 1 < op->write.needed();
     const uint64_t after = own_counts ? op->after : 0;
@@ -201,7 +267,11 @@ void Coordinator::CheckWrite(const Turn& turn, Operation* op) {
     }
   }
   size_t outstanding = 0;
-  for (const Asked& asked : op->asked) outstanding += op->write.HasStored(asked.node) ? 0 : 1;
+  for (const Asked& asked : op->asked) {
+    const bool failed =
+        std::find(op->failed.begin(), op->failed.end(), asked.node) != op->failed.end();
+    outstanding += op->write.HasStored(asked.node) || failed ? 0 : 1;
+  }
   if (op->answered && outstanding == 0) Free(op);
 }
 

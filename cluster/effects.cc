@@ -8,7 +8,7 @@ constexpr size_t kKeptFrameBytes = 1 << 20;
 }  // namespace
 
 void Outbox::Add(NodeId to, bool response, uint64_t after, std::string_view frame) {
-  sends.push_back({to, after, response, frames.size(), frame.size()});
+  sends.push_back({to, after, response, false, frames.size(), frame.size()});
   frames.append(frame);
 }
 

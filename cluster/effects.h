@@ -1,8 +1,10 @@
 // Effects: what one or more Steps of a Node ask of the world. The driver (server/, the simulator)
 // carries them out in this order:
 //   1. `control`, when set, is made durable (written, fsynced, renamed into place);
-//   2. every send and answer leaves once the engine's stored sequence has reached its `after`;
-//      0 leaves at the end of the turn. Sends to one peer with equal needs keep their order.
+//   2. every send and answer leaves once the engine's stored sequence (its synced one where
+//   `synced`
+//      says so) has reached its `after`; 0 leaves at the end of the turn. Sends to one peer with
+//      equal needs keep their order. What waits for the disk has it synced soon.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +15,7 @@
 
 #include "cluster/client_op.h"
 #include "cluster/types.h"
+#include "storage/engine.h"
 
 namespace cartwheel {
 
@@ -20,9 +23,14 @@ struct Send {
   NodeId to = 0;
   uint64_t after = 0;
   bool response = false;  // goes back on the connection its request came from; else on our own link
+  bool synced = false;    // `after` must be on the disk, whatever the fsync policy
   size_t begin = 0;       // its frame, an encoded message, in Outbox::frames
   size_t bytes = 0;
 };
+
+inline bool MayLeave(uint64_t after, bool synced, const Sequences& reached) {
+  return after <= (synced ? reached.synced : reached.stored);
+}
 
 // What is to be sent, and the bytes of it all in one buffer.
 struct Outbox {

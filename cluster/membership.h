@@ -43,7 +43,7 @@ class Membership {
   bool TakeDirty();
 
   void Start(Now now, Effects* effects);
-  // A frame of a type from kFirstControlType on. What is malformed or unknown is ignored.
+  // A frame whose type IsControlType. What is malformed or unknown is ignored.
   void Receive(Now now, NodeId from, std::span<const std::string_view> fields, Effects* effects);
   void Tick(Now now, Effects* effects);
   int64_t NextDeadline() const;  // mono_us

@@ -24,6 +24,10 @@ class Head {
     return *this;
   }
 
+  Head& Place(const Position& position) {
+    return Number(position.slot).Number(position.high).Number(position.low);
+  }
+
   std::string_view view() const { return {bytes_, size_}; }
 
  private:
@@ -75,6 +79,11 @@ class Parts {
     const uint64_t run = Number();
     return {run, Signed()};
   }
+  Position Place() {
+    const auto slot = Small<uint16_t>(kSlotCount - 1);
+    const uint64_t high = Number();
+    return {slot, high, Number()};
+  }
   std::string_view Field() {
     if (next_ < fields_.size()) return fields_[next_++];
     in_range_ = false;
@@ -90,12 +99,19 @@ class Parts {
 };
 
 constexpr uint64_t kMaxDb = UINT32_MAX;
+// Flags of a MergeRequest.
+constexpr uint64_t kExchange = 1;
+constexpr uint64_t kSynced = 2;
+// Flags of a TreeResponse.
+constexpr uint64_t kRefused = 1;
+constexpr uint64_t kMore = 2;
 
 }  // namespace
 
 void Encode(const ReadRequest& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.have).Number(m.db), {m.key},
-              out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.have).Number(m.db).Number(
+                  m.fallback ? 1 : 0),
+              {m.key}, out);
 }
 void Encode(const ReadResponse& m, std::string* out) {
   const auto status = static_cast<uint64_t>(m.status);
@@ -120,7 +136,8 @@ void Encode(const MintRequest& m, std::string* out) {
                   .Number(Unsigned(m.expires_at_ms))
                   .Number(m.db)
                   .Number(m.stamp.run)
-                  .Number(Unsigned(m.stamp.sent_us)),
+                  .Number(Unsigned(m.stamp.sent_us))
+                  .Number(m.hint_for),
               {m.key, m.context, m.bytes}, out);
 }
 void Encode(const MintResponse& m, std::string* out) {
@@ -128,9 +145,15 @@ void Encode(const MintResponse& m, std::string* out) {
               {m.object, m.error}, out);
 }
 void Encode(const MergeRequest& m, std::string* out) {
-  AppendFrame(
-      Head(m.kType).Number(m.request).Number(m.epoch).Number(m.exchange ? 1 : 0).Number(m.db),
-      {m.key, m.object}, out);
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number((m.exchange ? kExchange : 0) | (m.synced ? kSynced : 0))
+                  .Number(m.db)
+                  .Number(m.stamp.run)
+                  .Number(Unsigned(m.stamp.sent_us))
+                  .Number(m.hint_for),
+              {m.key, m.object}, out);
 }
 void Encode(const MergeResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.stored ? 1 : 0), {}, out);
@@ -157,7 +180,8 @@ void Encode(const UpdateResponse& m, std::string* out) {
                   .Number(m.needed)
                   .Number(m.answered)
                   .Number(static_cast<uint64_t>(m.result.type))
-                  .Number(Unsigned(m.result.integer)),
+                  .Number(Unsigned(m.result.integer))
+                  .Number(m.sloppy ? 1 : 0),
               {m.result.text}, out);
 }
 void Encode(const ScanRequest& m, std::string* out) {
@@ -196,6 +220,45 @@ void Encode(const Ping& m, std::string* out) {
 void Encode(const Pong& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request), {}, out);
 }
+void Encode(const HoldsRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.db), {m.key, m.context},
+              out);
+}
+void Encode(const HoldsResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.holds ? 1 : 0), {}, out);
+}
+void Encode(const ReapRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.slot), {m.entries}, out);
+}
+void Encode(const ReapResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.clear ? 1 : 0), {m.votes}, out);
+}
+void Encode(const ReapCommit& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.epoch)
+                  .Number(m.stamp.run)
+                  .Number(Unsigned(m.stamp.sent_us))
+                  .Number(m.slot),
+              {m.entries}, out);
+}
+void Encode(const TreeRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(static_cast<uint64_t>(m.level))
+                  .Place(m.from),
+              {m.entries}, out);
+}
+void Encode(const TreeResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number((m.refused ? kRefused : 0) | (m.more ? kMore : 0))
+                  .Place(m.next),
+              {m.groups}, out);
+}
+void Encode(const FetchRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.positions}, out);
+}
 
 uint8_t FrameType(Fields fields) {
   if (fields.empty() || fields[0].empty()) return 0;
@@ -208,6 +271,7 @@ bool Decode(Fields fields, ReadRequest* m) {
   m->epoch = in.Number();
   m->have = in.Number();
   m->db = in.Small<uint32_t>(kMaxDb);
+  m->fallback = in.Flag();
   m->key = in.Field();
   return in.ok();
 }
@@ -237,6 +301,7 @@ bool Decode(Fields fields, MintRequest* m) {
   m->expires_at_ms = in.Signed();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->stamp = in.ReadStamp();
+  m->hint_for = in.Number();
   m->key = in.Field();
   m->context = in.Field();
   m->bytes = in.Field();
@@ -254,8 +319,12 @@ bool Decode(Fields fields, MergeRequest* m) {
   Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
-  m->exchange = in.Flag();
+  const uint64_t flags = in.Number();
+  m->exchange = (flags & kExchange) != 0;
+  m->synced = (flags & kSynced) != 0;
   m->db = in.Small<uint32_t>(kMaxDb);
+  m->stamp = in.ReadStamp();
+  m->hint_for = in.Number();
   m->key = in.Field();
   m->object = in.Field();
   return in.ok();
@@ -291,6 +360,7 @@ bool Decode(Fields fields, UpdateResponse* m) {
   m->answered = in.Small<uint8_t>(UINT8_MAX);
   m->result.type = in.Small<UpdateResult::Type>(static_cast<uint64_t>(UpdateResult::Type::kError));
   m->result.integer = in.Signed();
+  m->sloppy = in.Flag();
   m->result.text = in.Field();
   return in.ok();
 }
@@ -342,6 +412,70 @@ bool Decode(Fields fields, Ping* m) {
 bool Decode(Fields fields, Pong* m) {
   Parts in(fields);
   m->request = in.Number();
+  return in.ok();
+}
+bool Decode(Fields fields, HoldsRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->db = in.Small<uint32_t>(kMaxDb);
+  m->key = in.Field();
+  m->context = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, HoldsResponse* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->holds = in.Flag();
+  return in.ok();
+}
+bool Decode(Fields fields, ReapRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->slot = in.Small<uint16_t>(kSlotCount - 1);
+  m->entries = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, ReapResponse* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->clear = in.Flag();
+  m->votes = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, ReapCommit* m) {
+  Parts in(fields);
+  m->epoch = in.Number();
+  m->stamp = in.ReadStamp();
+  m->slot = in.Small<uint16_t>(kSlotCount - 1);
+  m->entries = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, TreeRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->level = in.Small<TreeLevel>(static_cast<uint64_t>(TreeLevel::kLeaf));
+  m->from = in.Place();
+  m->entries = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, TreeResponse* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  const uint64_t flags = in.Number();
+  m->refused = (flags & kRefused) != 0;
+  m->more = (flags & kMore) != 0;
+  m->next = in.Place();
+  m->groups = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, FetchRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->positions = in.Field();
   return in.ok();
 }
 

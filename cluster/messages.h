@@ -15,18 +15,21 @@
 
 #include "base/status.h"
 #include "cluster/transit.h"
+#include "cluster/tree_coding.h"
 #include "cluster/types.h"
 #include "cluster/update.h"
 #include "storage/object.h"
 
 namespace cartwheel {
 
-// Reads one key. An equal copy (by VersionHash) is answered with kSame.
+// Reads one key. An equal copy (by VersionHash) is answered with kSame. A fallback answers with
+// what it keeps of the key for others.
 struct ReadRequest {
   static constexpr uint8_t kType = 10;
   uint64_t request = 0;
   uint64_t epoch = 0;
   uint64_t have = 0;  // the asker's VersionHash, 0: nothing
+  bool fallback = false;
   uint32_t db = 0;
   std::string_view key;
 };
@@ -51,7 +54,7 @@ struct CompareRequest {
 };
 
 // Asks a replica to mint a version: apply the write locally under a new dot. One that waited so
-// long that the asker may have gone elsewhere is refused.
+// long that the asker may have gone elsewhere is refused. A fallback mints on its hint.
 struct MintRequest {
   static constexpr uint8_t kType = 14;
   uint64_t request = 0;
@@ -60,6 +63,7 @@ struct MintRequest {
   bool plain = true;  // the context is joined with all that the replica holds
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
+  NodeId hint_for = 0;  // 0: the asked node is one of the key's replicas
   uint32_t db = 0;
   Stamp stamp;
   std::string_view key;
@@ -76,12 +80,15 @@ struct MintResponse {
   std::string_view error;
 };
 
-// "Merge this object into your copy": replication, read repair, and all repair to come.
+// "Merge this object into your copy": replication, read repair, hints, anti-entropy and transfer.
 struct MergeRequest {
   static constexpr uint8_t kType = 16;
   uint64_t request = 0;  // 0: no answer is wanted
   uint64_t epoch = 0;
   bool exchange = false;  // when the merge holds more than this, send it back (without `exchange`)
+  bool synced = false;    // answer when it is on the disk, whatever the fsync policy
+  NodeId hint_for = 0;    // keep it for that node (Dynamo, section 4.6); 0: it is the asked node's
+  Stamp stamp;
   uint32_t db = 0;
   std::string_view key;
   std::string_view object;
@@ -112,6 +119,7 @@ struct UpdateResponse {
   char which = 'R';  // with kNoQuorum
   uint8_t needed = 0;
   uint8_t answered = 0;
+  bool sloppy = false;  // fallbacks made up its quorums
   UpdateResult result;  // with kFailed and kTooMany, text says why
 };
 
@@ -163,6 +171,77 @@ struct Pong {
   uint64_t request = 0;
 };
 
+// Asks whether a replica has seen all that a context covers, on its disk: whoever asks would give
+// up its own copy then.
+struct HoldsRequest {
+  static constexpr uint8_t kType = 50;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  uint32_t db = 0;
+  std::string_view key;
+  std::string_view context;  // encoded
+};
+struct HoldsResponse {
+  static constexpr uint8_t kType = 51;
+  uint64_t request = 0;
+  bool holds = false;
+};
+
+// May dead versions of a slot be dropped (cluster/reaper.h)? Asks every member; `entries` is a list
+// of (position, version hash), see ReapEntries.
+struct ReapRequest {
+  static constexpr uint8_t kType = 52;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  uint16_t slot = 0;
+  std::string_view entries;
+};
+// Only a member in the same epoch answers.
+struct ReapResponse {
+  static constexpr uint8_t kType = 53;
+  uint64_t request = 0;
+  bool clear = false;      // it keeps nothing of the slot for others
+  std::string_view votes;  // a byte per entry: 1 when it may go
+};
+// They may: all said so, twice. Sent to the slot's replicas.
+struct ReapCommit {
+  static constexpr uint8_t kType = 54;
+  uint64_t epoch = 0;
+  Stamp stamp;
+  uint16_t slot = 0;
+  std::string_view entries;
+};
+
+// Cluster state: cluster/control_messages.h, types 30 to 49. Handshake: cluster/hello.h, 1 and 2.
+// Anti-entropy (Dynamo, section 4.7), one step down the tree of what both nodes replicate
+// (cluster/merkle_tree.h): the asker's sums of some nodes of a level. Refused by whoever knows
+// another ring than `epoch`.
+struct TreeRequest {
+  static constexpr uint8_t kType = 26;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  TreeLevel level = TreeLevel::kRoot;
+  Position from;             // with kLeaf: what is before this was compared
+  std::string_view entries;  // TreeEntry, ascending by index
+};
+// Those whose sum is another one here, with what is below them. Also says that all objects a
+// FetchRequest asked for were given, with no groups then.
+struct TreeResponse {
+  static constexpr uint8_t kType = 27;
+  uint64_t request = 0;
+  bool refused = false;
+  bool more = false;        // with leaves: only what is before `next` is listed
+  Position next;            // when there is more
+  std::string_view groups;  // TreeGroup, ascending by index
+};
+// "Send me the objects at these positions" (MergeRequest): the asker has nothing there.
+struct FetchRequest {
+  static constexpr uint8_t kType = 28;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  std::string_view positions;  // kPositionBytes each
+};
+
 // Cluster state: cluster/control_messages.h, types 30 and up. Handshake: cluster/hello.h, 1 and 2.
 
 // Appends the message as a whole frame.
@@ -181,13 +260,21 @@ void Encode(const CountRequest& message, std::string* out);
 void Encode(const CountResponse& message, std::string* out);
 void Encode(const Ping& message, std::string* out);
 void Encode(const Pong& message, std::string* out);
+void Encode(const HoldsRequest& message, std::string* out);
+void Encode(const HoldsResponse& message, std::string* out);
+void Encode(const ReapRequest& message, std::string* out);
+void Encode(const ReapResponse& message, std::string* out);
+void Encode(const ReapCommit& message, std::string* out);
+void Encode(const TreeRequest& message, std::string* out);
+void Encode(const TreeResponse& message, std::string* out);
+void Encode(const FetchRequest& message, std::string* out);
 
 // The fields of a frame that came.
 using Fields = std::span<const std::string_view>;
 // The type of a frame, 0 when it has none.
 uint8_t FrameType(Fields fields);
 inline constexpr uint8_t kFirstDataType = 10;
-inline constexpr uint8_t kFirstControlType = 30;
+inline constexpr bool IsControlType(uint8_t type) { return type >= 30 && type < 50; }
 
 // Reads a frame of the message's type; its views point into `fields` then. False when the frame is
 // malformed.
@@ -206,6 +293,14 @@ bool Decode(Fields fields, CountRequest* message);
 bool Decode(Fields fields, CountResponse* message);
 bool Decode(Fields fields, Ping* message);
 bool Decode(Fields fields, Pong* message);
+bool Decode(Fields fields, HoldsRequest* message);
+bool Decode(Fields fields, HoldsResponse* message);
+bool Decode(Fields fields, ReapRequest* message);
+bool Decode(Fields fields, ReapResponse* message);
+bool Decode(Fields fields, ReapCommit* message);
+bool Decode(Fields fields, TreeRequest* message);
+bool Decode(Fields fields, TreeResponse* message);
+bool Decode(Fields fields, FetchRequest* message);
 
 // Calls visit with a decoded message of whatever type the frame is; kInvalid when it is malformed
 // or of an unknown type.
@@ -232,6 +327,14 @@ Result<void> DecodeData(Fields fields, Visit&& visit) {
     case CountResponse::kType: return decode(CountResponse());
     case Ping::kType: return decode(Ping());
     case Pong::kType: return decode(Pong());
+    case HoldsRequest::kType: return decode(HoldsRequest());
+    case HoldsResponse::kType: return decode(HoldsResponse());
+    case ReapRequest::kType: return decode(ReapRequest());
+    case ReapResponse::kType: return decode(ReapResponse());
+    case ReapCommit::kType: return decode(ReapCommit());
+    case TreeRequest::kType: return decode(TreeRequest());
+    case TreeResponse::kType: return decode(TreeResponse());
+    case FetchRequest::kType: return decode(FetchRequest());
     default: return Error(ErrorCode::kInvalid, "unknown message type");
   }
 }

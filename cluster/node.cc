@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "base/coding.h"
+#include "cluster/anti_entropy.h"
 #include "cluster/coordinator.h"
 #include "cluster/expiry_sweep.h"
+#include "cluster/handoff.h"
 #include "cluster/membership.h"
 #include "cluster/messages.h"
 #include "cluster/node_context.h"
 #include "cluster/range_coordinator.h"
+#include "cluster/reaper.h"
 #include "cluster/replica_service.h"
 
 namespace cartwheel {
@@ -56,6 +59,9 @@ struct Node::Parts {
         service(&context),
         coordinator(&context),
         ranges(&context),
+        handoff(&context),
+        reaper(&context, &handoff),
+        anti_entropy(&context),
         expiry(&context.replica) {}
 
   // A db that was flushed, on the way of dropping what was in it.
@@ -75,7 +81,10 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId from, const ReadRequest& m) { service.OnRead(turn, from, m); }
   void On(const Turn& turn, NodeId, const CompareRequest& m) { service.OnCompare(turn, m); }
   void On(const Turn& turn, NodeId from, const MintRequest& m) { service.OnMint(turn, from, m); }
-  void On(const Turn& turn, NodeId from, const MergeRequest& m) { service.OnMerge(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const MergeRequest& m) {
+    service.OnMerge(turn, from, m);
+    anti_entropy.OnMerged(turn, from, m);
+  }
   void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
   void On(const Turn& turn, NodeId from, const CountRequest& m) { service.OnCount(turn, from, m); }
   void On(const Turn& turn, NodeId from, const UpdateRequest& m) {
@@ -88,6 +97,7 @@ struct Node::Parts {
     coordinator.OnMintResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const MergeResponse& m) {
+    if (handoff.OnMergeResponse(from, m) || anti_entropy.OnMergeResponse(turn, m)) return;
     coordinator.OnMergeResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const UpdateResponse& m) {
@@ -104,6 +114,24 @@ struct Node::Parts {
     turn.Respond(from, Pong{.request = m.request});
   }
   void On(const Turn&, NodeId, const Pong&) {}
+  void On(const Turn& turn, NodeId from, const HoldsRequest& m) { service.OnHolds(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const ReapRequest& m) { reaper.OnRequest(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const ReapResponse& m) {
+    reaper.OnResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const ReapCommit& m) { reaper.OnCommit(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const HoldsResponse& m) {
+    handoff.OnHoldsResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const TreeRequest& m) {
+    anti_entropy.OnTreeRequest(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const TreeResponse& m) {
+    anti_entropy.OnTreeResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const FetchRequest& m) {
+    anti_entropy.OnFetchRequest(turn, from, m);
+  }
 
   // A ring of one that holds data is never given up: membership must know before it acts.
   void NoteData() {
@@ -122,6 +150,9 @@ struct Node::Parts {
   ReplicaService service;
   Coordinator coordinator;
   RangeCoordinator ranges;
+  Handoff handoff;
+  Reaper reaper;
+  AntiEntropy anti_entropy;
   ExpirySweep expiry;
 
   uint64_t adopted_ring = 0;
@@ -152,6 +183,8 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
         } else if constexpr (std::is_same_v<Operation, ScanOperation> ||
                              std::is_same_v<Operation, CountOperation>) {
           ranges.Start(turn, op.id, operation);
+        } else if constexpr (std::is_same_v<Operation, RepairOperation>) {
+          anti_entropy.StartRepair(turn, op.id);
         } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
           coordinator.Start(turn, op.id, std::move(operation));
         }
@@ -162,7 +195,7 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
 void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
   ++context.counters.messages_received;
   context.liveness.Heard(frame.from, turn.now.mono_us);
-  if (FrameType(frame.fields) >= kFirstControlType) {
+  if (IsControlType(FrameType(frame.fields))) {
     NoteData();
     membership.Receive(turn.now, frame.from, frame.fields, turn.effects);
     return;
@@ -179,7 +212,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     On(turn, frame.from, message);
   });
   if (done) return;
-  const bool known = FrameType(frame.fields) <= Pong::kType;
+  const bool known = FrameType(frame.fields) <= FetchRequest::kType;
   ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
 }
 
@@ -189,6 +222,9 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   if (!membership.ready()) return;
   coordinator.Tick(turn);
   ranges.Tick(turn);
+  handoff.Tick(turn);
+  reaper.Tick(turn);
+  anti_entropy.Tick(turn);
   expiry.Tick(turn.now);
   if (turn.now.mono_us >= probe_us) Probe(turn);
   if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
@@ -209,6 +245,7 @@ void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
   context.liveness.Suspect(link.peer);
   coordinator.OnPeerLost(turn, link.peer);
   ranges.OnPeerLost(turn, link.peer);
+  anti_entropy.OnPeerLost(turn, link.peer);
 }
 
 // Ticks come at least every probe interval: a longer silence was our own (a stopped process, a
@@ -228,7 +265,11 @@ void Node::Parts::Probe(const Turn& turn) {
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
-    if (alive) coordinator.ForgetCompared();
+    if (alive) {
+      coordinator.ForgetCompared();
+      handoff.OnAlive(node, turn.now);
+      anti_entropy.OnAlive(turn, node);
+    }
     turn.effects->log.push_back({alive ? LogLevel::kNotice : LogLevel::kWarning,
                                  "node " + FormatNodeId(node) +
                                      (alive ? " is alive" : " does not answer: taken for down")});
@@ -245,6 +286,8 @@ void Node::Parts::AdoptState(const Turn& turn) {
   context.ring.emplace(state);
   coordinator.ForgetCompared();
   context.liveness.SetMembers(state.members, turn.now.mono_us);
+  handoff.OnRingChanged(turn.now);
+  anti_entropy.OnRingChanged(turn);
   for (const auto& [db, flushed_before] : state.flushed_before) {
     uint64_t& known = adopted_flushes[db];
     if (known >= flushed_before) continue;
@@ -292,6 +335,9 @@ Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* en
       std::make_unique<Parts>(std::move(options), engine, Births(parsed->births, now.wall_ms));
   const auto restored = parts->membership.Restore(parsed->membership);
   if (!restored) return tl::unexpected(restored.error());
+  if (auto found = parts->context.replica.FindHints(); !found) {
+    return tl::unexpected(found.error());
+  }
   const Turn turn{now, effects};
   parts->last_step_us = now.mono_us;
   parts->probe_us = now.mono_us;
@@ -325,9 +371,10 @@ void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) return membership;
-  int64_t next =
-      std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
-                parts_->expiry.NextDeadline(), parts_->probe_us});
+  int64_t next = std::min({membership, parts_->coordinator.NextDeadline(),
+                           parts_->ranges.NextDeadline(), parts_->handoff.NextDeadline(),
+                           parts_->reaper.NextDeadline(), parts_->anti_entropy.NextDeadline(),
+                           parts_->expiry.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
 }
@@ -344,5 +391,8 @@ const StatusCounters& Node::counters() const { return parts_->context.counters; 
 void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeout_ms = ms; }
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
+void Node::SetRepairRate(uint64_t bytes_per_second) {
+  parts_->anti_entropy.SetRate(bytes_per_second);
+}
 
 }  // namespace cartwheel

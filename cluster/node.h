@@ -42,8 +42,12 @@ struct NodeOptions {
   uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;
   uint64_t object_max_bytes = 1ULL << 30;
+  uint64_t hints_max_bytes = 1ULL << 30;
+  int64_t hints_max_age_ms = 10'800'000;
+  int64_t tombstone_min_age_ms = 600'000;
   uint64_t max_value_bytes = 512ULL << 20;
-  uint64_t seed = 0;  // of the node's own generator
+  uint64_t repair_rate_bytes = 16ULL << 20;  // a second, for anti-entropy; 0: no limit
+  uint64_t seed = 0;                         // of the node's own generator
 };
 
 // An encoded message that arrived from a peer, as the fields of its RESP array. Views live for the
@@ -91,6 +95,7 @@ class Node {
   void SetReplicaTimeout(int64_t ms);
   void SetHedgeDelay(int64_t ms);
   void SetMaxValueBytes(uint64_t bytes);
+  void SetRepairRate(uint64_t bytes_per_second);
 
  private:
   struct Parts;

@@ -29,20 +29,27 @@ struct Turn {
   // A message of ours; not before the engine has stored `after`.
   template <typename Message>
   void Request(NodeId to, const Message& message, uint64_t after = 0) const {
-    Add(to, false, after, message);
+    Add(to, {.after = after}, message);
   }
   template <typename Message>
   void Respond(NodeId to, const Message& message, uint64_t after = 0) const {
-    Add(to, true, after, message);
+    Add(to, {.after = after, .response = true}, message);
+  }
+  // Not before `after` is on this node's disk.
+  template <typename Message>
+  void RespondSynced(NodeId to, const Message& message, uint64_t after) const {
+    Add(to, {.after = after, .response = true, .synced = true}, message);
   }
 
  private:
   template <typename Message>
-  void Add(NodeId to, bool response, uint64_t after, const Message& message) const {
+  void Add(NodeId to, Send send, const Message& message) const {
     Outbox& outbox = effects->outbox;
-    const size_t begin = outbox.frames.size();
+    send.to = to;
+    send.begin = outbox.frames.size();
     Encode(message, &outbox.frames);
-    outbox.sends.push_back({to, after, response, begin, outbox.frames.size() - begin});
+    send.bytes = outbox.frames.size() - send.begin;
+    outbox.sends.push_back(send);
   }
 };
 
@@ -68,6 +75,10 @@ struct NodeContext {
 
   NodeId self() const { return options.id; }
   uint64_t epoch() const { return state->epoch; }
+  // Data that was on its way for longer is refused; dead versions are kept for longer than that.
+  int64_t OldestDataUs() const {
+    return std::min<int64_t>(60'000, options.tombstone_min_age_ms / 2) * 1000;
+  }
 
   Stamp StampOf(const Turn& turn) { return {replica.births()->era(), turn.now.mono_us}; }
 
@@ -81,13 +92,58 @@ struct NodeContext {
     const auto replicas = ring->Replicas(slot);
     return std::find(replicas.begin(), replicas.end(), node) != replicas.end();
   }
-  // The first live node of the key's replicas (the first of all when none is live).
+  // The first live node of the key's preference list, fallbacks after the replicas (the first of
+  // all when none is live).
   NodeId FirstLive(uint16_t slot) const {
-    const auto replicas = ring->Replicas(slot);
-    for (const NodeId node : replicas) {
+    const auto list = ring->PreferenceList(slot);
+    for (const NodeId node : list) {
       if (liveness.IsAlive(node)) return node;
     }
+    return list.front();
+  }
+  // For whom a fallback works when it acts in the place of a replica: the first that is down.
+  NodeId FirstDown(uint16_t slot) const {
+    const auto replicas = ring->Replicas(slot);
+    for (const NodeId node : replicas) {
+      if (!liveness.IsAlive(node)) return node;
+    }
     return replicas.front();
+  }
+
+  // Mints on this node's own copy, or on the one that it keeps for key.hint_for.
+  Result<Minted> MintAt(KeyRef key, NewVersion&& version, const Now& now) {
+    const View view = ViewOf(key.db, now);
+    if (!IsKept(&key)) return replica.Mint(key, std::move(version), view);
+    if (auto room = RoomForHint(); !room) return tl::unexpected(room.error());
+    return replica.MintKept(key, ring->Replicas(key.position.slot), std::move(version), view);
+  }
+  Result<VersionHead> MergeAt(KeyRef key, Object&& object, const Now& now) {
+    if (IsKept(&key)) {
+      if (auto room = RoomForHint(); !room) return tl::unexpected(room.error());
+    }
+    const bool has_value =
+        std::any_of(object.siblings.begin(), object.siblings.end(),
+                    [](const Sibling& sibling) { return sibling.kind == Kind::kValue; });
+    if (has_value && replica.engine()->Full()) {
+      return Error(ErrorCode::kFull, "no room for values on this node");
+    }
+    return replica.Merge(key, std::move(object), ViewOf(key.db, now));
+  }
+
+ private:
+  // A hint for a key that this node replicates itself by now is no hint.
+  bool IsKept(KeyRef* key) const {
+    if (key->hint_for == 0) return false;
+    if (Replicates(key->position.slot, self())) key->hint_for = 0;
+    return key->hint_for != 0;
+  }
+  Result<void> RoomForHint() {
+    if (replica.hints().bytes() >= options.hints_max_bytes) {
+      ++counters.hints_refused;
+      return Error(ErrorCode::kFull, "hints-max-bytes is reached");
+    }
+    ++counters.hints_stored;
+    return {};
   }
 };
 

@@ -17,18 +17,25 @@ class ReadOp {
   struct Replied {
     NodeId node;
     uint64_t hash;  // VersionHash of its copy, 0: nothing
+    bool fallback;
   };
 
   void Begin(const Position& position, uint8_t needed);
 
-  // A replica's copy: an object with its hash, or hash 0 and an empty object.
-  void Add(NodeId node, uint64_t hash, Object&& object);
-  // A replica that holds what `hash` names, which is the merge so far or another's answer.
-  void AddSame(NodeId node, uint64_t hash) { replied_.push_back({node, hash}); }
+  // A node's copy: an object with its hash, or hash 0 and an empty object.
+  void Add(NodeId node, bool fallback, uint64_t hash, Object&& object);
+  // A node that holds what `hash` names, which is the merge so far or another's answer.
+  void AddSame(NodeId node, bool fallback, uint64_t hash) {
+    replied_.push_back({node, hash, fallback});
+  }
 
-  bool Enough() const { return replied_.size() >= needed_; }
+  bool Enough() const { return answered() >= needed_; }
   uint8_t needed() const { return needed_; }
-  uint8_t answered() const { return static_cast<uint8_t>(replied_.size()); }
+  // That count. A fallback has nothing of most keys: its "nothing" counts only beside the answer of
+  // a replica.
+  uint8_t answered() const;
+  // The quorum needed no fallback.
+  bool AllReplicas() const;
   bool HasReplied(NodeId node) const;
 
   // The merge of all answers and its hash, 0 when there is nothing.

@@ -35,18 +35,18 @@ bool AllFlushed(const Object& object, uint64_t flushed_before) {
 }  // namespace
 
 Result<VersionHead> Replica::Head(const KeyRef& key, std::string_view* object) const {
-  const auto found = engine_->Get(key.position);
+  const auto found = engine_->Get(key.place());
   if (!found) return tl::unexpected(found.error());
   if (!found->has_value()) return VersionHead{};
   const auto record = ParseRecord((*found)->image);
   if (!record) return tl::unexpected(record.error());
   if (record->db != key.db || record->key != key.bytes) return tl::unexpected(Collision(key));
   if (object != nullptr) *object = record->object;
-  return VersionHead{record->version_hash, (*found)->sequence};
+  return VersionHead{record->version_hash, (*found)->sequence, (*found)->image.size()};
 }
 
 Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) const {
-  const auto found = engine_->Get(key.position);
+  const auto found = engine_->Get(key.place());
   if (!found) return tl::unexpected(found.error());
   if (!found->has_value()) return {};
   const auto record = ParseRecord((*found)->image);
@@ -57,8 +57,48 @@ Result<void> Replica::Load(const KeyRef& key, StoredVersion* version) const {
   }
   version->hash = record->version_hash;
   version->sequence = (*found)->sequence;
+  version->record_bytes = (*found)->image.size();
   version->mark = record->mark;
   return {};
+}
+
+Result<void> Replica::FindHints() {
+  const Position first{kSlotCount, 0, 0};
+  const Position last{kEngineSlots - 1, UINT64_MAX, UINT64_MAX};
+  return engine_->Scan(first, last, [this](const Position& position, std::string_view image) {
+    CountHint(position, 0, image.size());
+    return true;
+  });
+}
+
+void Replica::CountHint(const Position& place, size_t bytes_before, size_t bytes_after) {
+  hints_.Replace(place, bytes_before, bytes_after);
+  counters_->hints_pending = hints_.records();
+  counters_->hints_pending_bytes = hints_.bytes();
+}
+
+Result<void> Replica::LoadKept(const KeyRef& key, std::span<const NodeId> nodes,
+                               StoredVersion* version) const {
+  const KeyRef own{key.position, key.db, key.bytes};
+  if (auto done = Load(own, version); !done) return done;
+  if (hints_.records() == 0) return {};
+  for (const NodeId node : nodes) {
+    StoredVersion kept;
+    if (auto done = Load({key.position, key.db, key.bytes, node}, &kept); !done) return done;
+    if (kept.hash == 0 || kept.hash == version->hash) continue;
+    version->sequence = std::max(version->sequence, kept.sequence);
+    MergeInto(&version->object, std::move(kept.object));
+    version->hash = VersionHash(key.position, version->object);
+  }
+  return {};
+}
+
+bool Replica::Drop(const KeyRef& key, uint64_t hash) {
+  const auto head = Head(key);
+  if (!head || head->hash != hash) return false;
+  if (key.hint_for != 0) CountHint(key.place(), head->record_bytes, 0);
+  engine_->Drop(key.place());
+  return true;
 }
 
 Dot Replica::NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
@@ -82,12 +122,15 @@ bool Replica::PastBounds(const Object& next, size_t siblings_before, size_t byte
   return ByteSize(next) > std::max<size_t>(limits_.object_max_bytes, bytes_before);
 }
 
-uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark) {
+uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark,
+                        const VersionHead& before) {
   image_.clear();
   if (image_.capacity() > kKeptImageBytes) image_.shrink_to_fit();
   AppendRecord(hash, key.db, key.bytes, object, mark, &image_);
   expiring_stored_ += std::any_of(object.siblings.begin(), object.siblings.end(), Expires) ? 1 : 0;
-  return engine_->Put(key.position, image_);
+  const Position place = key.place();
+  if (key.hint_for != 0) CountHint(place, before.record_bytes, image_.size());
+  return engine_->Put(place, image_);
 }
 
 Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View& view) {
@@ -121,7 +164,8 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     if (PastBounds(minted.delta, current.object.siblings.size(), ByteSize(current.object))) {
       return Error(ErrorCode::kTooMany, "the value is past object-max-bytes");
     }
-    minted.sequence = Store(key, minted.delta, VersionHash(key.position, minted.delta), mark);
+    minted.sequence =
+        Store(key, minted.delta, VersionHash(key.position, minted.delta), mark, current);
     return minted;
   }
   minted.delta = DeltaOf(version.context, sibling);
@@ -134,8 +178,18 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
   }
   if (next.siblings.size() > 1) ++counters_->siblings_created;
-  minted.sequence = Store(key, next, VersionHash(key.position, next), mark);
+  minted.sequence = Store(key, next, VersionHash(key.position, next), mark, current);
   return minted;
+}
+
+Result<Minted> Replica::MintKept(const KeyRef& key, std::span<const NodeId> nodes,
+                                 NewVersion&& version, const View& view) {
+  if (version.plain) {
+    StoredVersion kept;
+    if (auto done = LoadKept(key, nodes, &kept); !done) return tl::unexpected(done.error());
+    version.context.Join(kept.object.context);
+  }
+  return Mint(key, std::move(version), view);
 }
 
 Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
@@ -156,7 +210,8 @@ Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int
     PutInto(&minted.delta, CausalContext(), std::move(sibling));
   }
   minted.delta.context = current.object.context;
-  minted.sequence = Store(key, minted.delta, VersionHash(key.position, minted.delta), current.mark);
+  minted.sequence =
+      Store(key, minted.delta, VersionHash(key.position, minted.delta), current.mark, current);
   return minted;
 }
 
@@ -183,9 +238,16 @@ Result<VersionHead> Replica::Merge(const KeyRef& key, Object&& incoming, const V
   }
   MergeInto(&current.object, std::move(incoming));
   const uint64_t hash = VersionHash(key.position, current.object);
-  if (hash == current.hash && mark == current.mark) return VersionHead{hash, current.sequence};
+  if (hash == current.hash && mark == current.mark)
+    return VersionHead{hash, current.sequence, current.record_bytes};
   DropDeadBytes(&current.object, view);
-  return VersionHead{hash, Store(key, current.object, hash, mark)};
+  const uint64_t sequence = Store(key, current.object, hash, mark, current);
+  return VersionHead{hash, sequence, 0};
+}
+
+void Replica::Replace(const KeyRef& key, const Object& object) {
+  const auto head = Head(key);
+  if (head) Store(key, object, VersionHash(key.position, object), 0, *head);
 }
 
 bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget, Position* from) {
@@ -234,7 +296,7 @@ bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, boo
     Object object;
     DecodeObject(record->object, &object);
     DropDeadBytes(&object, {wall_ms, 0});
-    Store({position, record->db, record->key}, object, record->version_hash, record->mark);
+    Store({position, record->db, record->key}, object, record->version_hash, record->mark, {});
   }
   return scanned.has_value() && more;
 }

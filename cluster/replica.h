@@ -1,16 +1,19 @@
-// Replica: this node's own copies. Loads them, mints new versions on them and merges others' into
-// them; everything that changes a stored object goes through Mint or Merge. Dynamo, section 4.4;
-// the rules of minting are in docs/architecture.md, "Versions". Knows nothing of quorums and peers.
+// Replica: the copies on this node, its own and those it keeps for others (hints). Loads them,
+// mints new versions on them and merges others' into them; everything that changes a stored object
+// goes through Mint or Merge. Dynamo, sections 4.4 and 4.6; the rules of minting are in
+// docs/architecture.md, "Versions". Knows nothing of quorums and peers.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "cluster/births.h"
+#include "cluster/hint_index.h"
 #include "cluster/hybrid_clock.h"
 #include "cluster/status_counters.h"
 #include "cluster/types.h"
@@ -19,17 +22,22 @@
 
 namespace cartwheel {
 
-// Which key: the position is computed once, when an operation enters the node.
+// Which copy of which key: the position is computed once, when an operation enters the node.
 struct KeyRef {
   Position position;
   uint32_t db = 0;
   std::string_view bytes;
+  NodeId hint_for = 0;  // the copy that is kept for that node; 0: this node's own
+
+  // Where its record stands.
+  Position place() const { return hint_for == 0 ? position : HintPosition(hint_for, position); }
 };
 
 // A stored version without its object.
 struct VersionHead {
   uint64_t hash = 0;      // VersionHash, 0: nothing there
   uint64_t sequence = 0;  // the storage sequence that whoever tells of it must wait for
+  size_t record_bytes = 0;
 };
 
 struct StoredVersion : VersionHead {
@@ -79,22 +87,41 @@ class Replica {
         limits_(limits),
         counters_(counters) {}
 
+  // Counts the hints that the engine holds; once, at the start.
+  Result<void> FindHints();
+
   // Fills an empty version; leaves it so when nothing is there. kCollision: another key stands at
   // the position.
   Result<void> Load(const KeyRef& key, StoredVersion* version) const;
   // The same without decoding; `object`, when given, gets the encoded object (a view that holds
   // until the engine is called again).
   Result<VersionHead> Head(const KeyRef& key, std::string_view* object = nullptr) const;
+  // All that this node has of a key that is not its own: what it keeps for `nodes`, and a copy of
+  // its own from when the ring was another one. The hash is that of the merge. Does not ask
+  // key.hint_for.
+  Result<void> LoadKept(const KeyRef& key, std::span<const NodeId> nodes,
+                        StoredVersion* version) const;
 
   // Applies a write here under a new dot. An operation that was minted here before is not minted
   // again: its delta is returned. kTooMany, kFull, kCollision: nothing was written.
   Result<Minted> Mint(const KeyRef& key, NewVersion&& version, const View& view);
+  // The same on a copy that is kept for another: a plain write replaces all that is kept for
+  // `nodes`.
+  Result<Minted> MintKept(const KeyRef& key, std::span<const NodeId> nodes, NewVersion&& version,
+                          const View& view);
   // Merges another's object into this copy. Nothing is written when it adds nothing.
   Result<VersionHead> Merge(const KeyRef& key, Object&& incoming, const View& view);
   // Gives each live sibling of this copy a new expiry under a new dot each, merging none. One
   // object with all of them is the delta.
   Result<Minted> RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
                                const View& view);
+
+  // Gives up the copy whose head that is, and nothing newer. False when it is another one now.
+  bool Drop(const KeyRef& key, uint64_t hash);
+
+  // Puts an object in the place of a copy that knows the same and more: its context was pruned. The
+  // node's own dots are no more known then, so that it goes on with a new birth.
+  void Replace(const KeyRef& key, const Object& object);
 
   // Drops the records of a db (kAllDbs: of all) that were written before `flushed_before`, at most
   // `budget` records from `*from` on; false when the end was reached.
@@ -106,14 +133,17 @@ class Replica {
   // How many objects were stored that hold a value with an expiry.
   uint64_t expiring_stored() const { return expiring_stored_; }
 
+  const HintIndex& hints() const { return hints_; }
   StorageEngine* engine() const { return engine_; }
   Births* births() { return &births_; }
 
  private:
   Dot NextDot(const StoredVersion& current, const CausalContext& given, int64_t wall_ms,
               uint64_t* mark);
-  // Returns the storage sequence. `hash` is VersionHash of the object.
-  uint64_t Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark);
+  // Returns the storage sequence. `hash` is VersionHash of the object, `before` what stood there.
+  uint64_t Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark,
+                 const VersionHead& before);
+  void CountHint(const Position& place, size_t bytes_before, size_t bytes_after);
   bool PastBounds(const Object& next, size_t siblings_before, size_t bytes_before) const;
 
   NodeId self_;
@@ -122,6 +152,7 @@ class Replica {
   Births births_;
   ReplicaLimits limits_;
   StatusCounters* counters_;
+  HintIndex hints_;
   uint64_t expiring_stored_ = 0;
   std::string image_;  // of the record that is being stored
 };

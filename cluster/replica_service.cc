@@ -29,6 +29,7 @@ MintStatus MintStatusOf(const Status& status) {
 }  // namespace
 
 void ReplicaService::OnRead(const Turn& turn, NodeId from, const ReadRequest& request) {
+  if (request.fallback) return OnReadKept(turn, from, request);
   const KeyRef key = context_->Locate(request.db, request.key);
   std::string_view object;
   const auto head = context_->replica.Head(key, &object);
@@ -44,6 +45,25 @@ void ReplicaService::OnRead(const Turn& turn, NodeId from, const ReadRequest& re
   turn.Respond(from, response, head ? head->sequence : 0);
 }
 
+void ReplicaService::OnReadKept(const Turn& turn, NodeId from, const ReadRequest& request) {
+  const KeyRef key = context_->Locate(request.db, request.key);
+  StoredVersion kept;
+  const auto loaded =
+      context_->replica.LoadKept(key, context_->ring->Replicas(key.position.slot), &kept);
+  ReadResponse response{.request = request.request, .status = ReadStatus::kNothing, .object = {}};
+  std::string object;
+  if (!loaded) {
+    response.status = ReadStatus::kFailed;
+  } else if (kept.hash == request.have && kept.hash != 0) {
+    response.status = ReadStatus::kSame;
+  } else if (kept.hash != 0) {
+    response.status = ReadStatus::kObject;
+    EncodeObject(kept.object, &object);
+    response.object = object;
+  }
+  turn.Respond(from, response, kept.sequence);
+}
+
 void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) {
   const KeyRef key = context_->Locate(request.db, request.key);
   std::string_view object;
@@ -56,6 +76,7 @@ void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) 
                MergeRequest{.request = 0,
                             .epoch = context_->epoch(),
                             .exchange = true,
+                            .stamp = context_->StampOf(turn),
                             .db = request.db,
                             .key = request.key,
                             .object = head->hash == 0 ? nothing : object},
@@ -82,9 +103,9 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
                      .kind = request.kind,
                      .expires_at_ms = request.expires_at_ms,
                      .bytes = std::string(request.bytes)};
-  const KeyRef key = context_->Locate(request.db, request.key);
-  auto minted =
-      context_->replica.Mint(key, std::move(version), context_->ViewOf(request.db, turn.now));
+  KeyRef key = context_->Locate(request.db, request.key);
+  key.hint_for = request.hint_for;
+  auto minted = context_->MintAt(key, std::move(version), turn.now);
   if (!minted) {
     response.status = MintStatusOf(minted.error());
     response.error = minted.error().message;
@@ -98,18 +119,28 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
 }
 
 void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& request) {
-  const KeyRef key = context_->Locate(request.db, request.key);
-  const View view = context_->ViewOf(request.db, turn.now);
+  KeyRef key = context_->Locate(request.db, request.key);
+  key.hint_for = request.hint_for;
   Object object;
   if (!DecodeObject(request.object, &object)) {
     ++context_->counters.messages_bad;
     return;
   }
+  // What was on its way for so long may know versions whose tombstones are gone.
+  const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
+  const bool late = waited_us > context_->OldestDataUs();
+  if (late) ++context_->counters.merges_too_late;
   const uint64_t incoming_hash = object.context.empty() ? 0 : VersionHash(key.position, object);
-  const auto merged = context_->replica.Merge(key, std::move(object), view);
+  Result<VersionHead> merged = Error(ErrorCode::kInvalid, "the message is too old");
+  if (!late) merged = context_->MergeAt(key, std::move(object), turn.now);
   if (request.request != 0) {
-    turn.Respond(from, MergeResponse{.request = request.request, .stored = merged.has_value()},
-                 merged ? merged->sequence : 0);
+    const MergeResponse response{.request = request.request, .stored = merged.has_value()};
+    const uint64_t after = merged ? merged->sequence : 0;
+    if (request.synced) {
+      turn.RespondSynced(from, response, after);
+    } else {
+      turn.Respond(from, response, after);
+    }
   }
   if (!request.exchange || !merged || merged->hash == incoming_hash || merged->hash == 0) return;
   std::string_view mine;
@@ -119,11 +150,21 @@ void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& 
   turn.Request(from,
                MergeRequest{.request = 0,
                             .epoch = context_->epoch(),
-                            .exchange = false,
+                            .stamp = context_->StampOf(turn),
                             .db = request.db,
                             .key = request.key,
                             .object = mine},
                head->sequence);
+}
+
+void ReplicaService::OnHolds(const Turn& turn, NodeId from, const HoldsRequest& request) {
+  const KeyRef key = context_->Locate(request.db, request.key);
+  StoredVersion mine;
+  const auto context = DecodeContext(request.context);
+  const bool loaded = context_->replica.Load(key, &mine).has_value();
+  const bool holds = loaded && context && mine.object.context.Covers(*context);
+  turn.RespondSynced(from, HoldsResponse{.request = request.request, .holds = holds},
+                     holds ? mine.sequence : 0);
 }
 
 void ReplicaService::OnScan(const Turn& turn, NodeId from, const ScanRequest& request) {

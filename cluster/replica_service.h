@@ -15,10 +15,13 @@ class ReplicaService {
   void OnCompare(const Turn& turn, const CompareRequest& request);
   void OnMint(const Turn& turn, NodeId from, const MintRequest& request);
   void OnMerge(const Turn& turn, NodeId from, const MergeRequest& request);
+  void OnHolds(const Turn& turn, NodeId from, const HoldsRequest& request);
   void OnScan(const Turn& turn, NodeId from, const ScanRequest& request);
   void OnCount(const Turn& turn, NodeId from, const CountRequest& request);
 
  private:
+  void OnReadKept(const Turn& turn, NodeId from, const ReadRequest& request);
+
   NodeContext* context_;
 };
 

@@ -21,9 +21,27 @@ struct StatusCounters {
   uint64_t messages_bad = 0;
   uint64_t mint_retries = 0;
   uint64_t mints_too_late = 0;  // requests refused because they had waited too long
+  uint64_t merges_too_late = 0;
+  uint64_t sloppy_writes = 0;       // acknowledged with the help of fallbacks
+  uint64_t hints_stored = 0;        // writes that this node took for others
+  uint64_t hints_refused = 0;       // for want of room
+  uint64_t hints_delivered = 0;     // and let go: their node and W replicas hold them
+  uint64_t hints_given_up = 0;      // too old or too many; W replicas hold them
+  uint64_t tombstones_dropped = 0;  // dead versions that all replicas had and nobody needs
+  uint64_t contexts_pruned = 0;
+  uint64_t left_overs_moved = 0;  // copies let go that belong to others since the ring changed
   // Reads that saw 1, 2, 3, and 4 or more versions (Dynamo, section 6.3).
   std::array<uint64_t, 4> reads_by_siblings{};
-  uint64_t operations_in_flight = 0;  // gauge
+  // Of comparisons that this node began, but for the bytes: it answers others', too.
+  uint64_t anti_entropy_last = 0;  // when one was done last, in ms since 1970; 0: never
+  uint64_t anti_entropy_rounds = 0;
+  uint64_t anti_entropy_keys_repaired = 0;
+  uint64_t anti_entropy_bytes_sent = 0;
+  // Gauges.
+  uint64_t operations_in_flight = 0;
+  uint64_t hints_pending = 0;
+  uint64_t hints_pending_bytes = 0;
+  uint64_t tombstones_pending = 0;  // old enough, and not agreed on when they were last looked at
 };
 
 }  // namespace cartwheel

@@ -17,21 +17,28 @@ class WriteOp {
   void Begin(uint8_t needed) {
     needed_ = needed;
     stored_.clear();
+    replicas_ = 0;
   }
 
   // A node that holds the version as its fsync policy wants it; adding it again changes nothing.
-  void Stored(NodeId node) {
-    if (!HasStored(node)) stored_.push_back(node);
+  // Fallbacks count as replicas do.
+  void Stored(NodeId node, bool fallback = false) {
+    if (HasStored(node)) return;
+    stored_.push_back(node);
+    replicas_ += fallback ? 0 : 1;
   }
   bool HasStored(NodeId node) const {
     return std::find(stored_.begin(), stored_.end(), node) != stored_.end();
   }
   bool Enough() const { return stored_.size() >= needed_; }
+  // The quorum needed no fallback.
+  bool AllReplicas() const { return replicas_ >= needed_; }
   uint8_t needed() const { return needed_; }
   uint8_t answered() const { return static_cast<uint8_t>(stored_.size()); }
 
  private:
   uint8_t needed_ = 1;
+  uint8_t replicas_ = 0;
   absl::InlinedVector<NodeId, 3> stored_;
 };
 

@@ -247,6 +247,41 @@ class Crashes(unittest.TestCase):
                         self.assertEqual(connection.call("GET", "before:%d" % i), b"%d" % i)
                         self.assertEqual(connection.call("GET", "after:%d" % i), b"%d" % i)
 
+    def test_what_a_node_missed_comes_to_it_though_nobody_reads(self):
+        def copies(node):
+            with node.connect() as connection:
+                for line in connection.call("INFO", "keyspace").decode().splitlines():
+                    if line.startswith("db0:keys="):
+                        return int(line.split("=")[1].split(",")[0])
+            return 0
+
+        with Cluster(3) as cluster:
+            first, _, third = cluster.nodes
+            third.kill()
+            with first.connect() as connection:
+                for i in range(300):
+                    self.assertEqual(connection.call("SET", "missed:%d" % i, "v" * i), "OK")
+            third.start()
+            cluster.wait_ready()
+            deadline = time.monotonic() + 30
+            while copies(third) < 300 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            self.assertEqual(copies(third), 300)
+            repaired = 0
+            for node in cluster.nodes:
+                with node.connect() as connection:
+                    self.assertEqual(connection.call("DYN.REPAIR"), 0)
+                    status = pairs(connection.call("DYN.STATUS"))
+                    self.assertGreater(status["anti-entropy-last"], 0)
+                    self.assertGreater(status["anti-entropy-rounds"], 1)
+                    self.assertGreater(status["anti-entropy-bytes-sent"], 0)
+                    repaired += status["anti-entropy-keys-repaired"]
+            self.assertGreaterEqual(repaired, 300)
+            with first.connect() as connection:
+                self.assertEqual(connection.call("CONFIG", "SET", "repair-rate", "1mb"), "OK")
+                self.assertEqual(pairs(connection.call("CONFIG", "GET", "repair-rate")),
+                                 {"repair-rate": b"1048576"})
+
     def test_what_a_stopped_node_missed_does_not_come_back(self):
         with Cluster(3) as cluster:
             first, second, third = cluster.nodes

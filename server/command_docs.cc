@@ -29,6 +29,7 @@ constexpr CommandDoc kDocs[] = {
     {"dyn.preflist", "dynamo", "7.0.0", "Lists the nodes that hold a key, in order."},
     {"dyn.put", "dynamo", "7.0.0", "Writes a version that replaces those a context covers."},
     {"dyn.quorum", "dynamo", "7.0.0", "Sets R and W of this connection."},
+    {"dyn.repair", "dynamo", "7.0.0", "Compares this node with its live peers and repairs."},
     {"dyn.ring", "dynamo", "7.0.0", "Lists runs of slots with their preference lists."},
     {"dyn.siblings", "dynamo", "7.0.0", "Describes every version of a key."},
     {"dyn.status", "dynamo", "7.0.0", "Counters of the Dynamo inside."},

@@ -34,6 +34,7 @@ constexpr CommandRow kTable[] = {
     {"dyn.preflist", -2, kFast | kStale, 1, 1, 1, DynPreflistCommand},
     {"dyn.put", -4, kValueWrite | kFast, 1, 1, 1, DynPutCommand},
     {"dyn.quorum", -1, kFast | kAnytime, 0, 0, 0, DynQuorumCommand},
+    {"dyn.repair", 1, kAdmin | kNoScript | kStale, 0, 0, 0, DynRepairCommand},
     {"dyn.ring", 1, kStale, 0, 0, 0, DynRingCommand},
     {"dyn.siblings", 2, kFastRead, 1, 1, 1, DynSiblingsCommand},
     {"dyn.status", 1, kFast | kAnytime, 0, 0, 0, DynStatusCommand},

@@ -74,6 +74,7 @@ void DynPreflistCommand(Call& call);
 void DynNodesCommand(Call& call);
 void DynRingCommand(Call& call);
 void DynStatusCommand(Call& call);
+void DynRepairCommand(Call& call);
 void DynJoinCommand(Call& call);
 void DynHistoryCommand(Call& call);
 

@@ -59,6 +59,10 @@ std::vector<Counter> CountersOf(const StatusCounters& counters) {
           {"no-quorum", counters.no_quorum},
           {"hedged-reads", counters.hedges},
           {"read-repairs", counters.read_repairs},
+          {"anti-entropy-last", counters.anti_entropy_last},
+          {"anti-entropy-rounds", counters.anti_entropy_rounds},
+          {"anti-entropy-keys-repaired", counters.anti_entropy_keys_repaired},
+          {"anti-entropy-bytes-sent", counters.anti_entropy_bytes_sent},
           {"siblings-created", counters.siblings_created},
           {"siblings-1", counters.reads_by_siblings[0]},
           {"siblings-2", counters.reads_by_siblings[1]},
@@ -68,6 +72,18 @@ std::vector<Counter> CountersOf(const StatusCounters& counters) {
           {"clock-skew-refused", counters.clock_skew_refused},
           {"mint-retries", counters.mint_retries},
           {"mints-too-late", counters.mints_too_late},
+          {"merges-too-late", counters.merges_too_late},
+          {"sloppy-writes", counters.sloppy_writes},
+          {"hints-pending", counters.hints_pending},
+          {"hints-pending-bytes", counters.hints_pending_bytes},
+          {"hints-stored", counters.hints_stored},
+          {"hints-refused", counters.hints_refused},
+          {"hints-delivered", counters.hints_delivered},
+          {"hints-given-up", counters.hints_given_up},
+          {"left-overs-moved", counters.left_overs_moved},
+          {"tombstones-pending", counters.tombstones_pending},
+          {"tombstones-dropped", counters.tombstones_dropped},
+          {"contexts-pruned", counters.contexts_pruned},
           {"messages-received", counters.messages_received},
           {"messages-unknown", counters.messages_unknown},
           {"messages-bad", counters.messages_bad},
@@ -128,6 +144,13 @@ void DynStatusCommand(Call& call) {
     reply.Bulk(name);
     reply.Integer(static_cast<int64_t>(value));
   }
+}
+
+void DynRepairCommand(Call& call) {
+  call.Start(RepairOperation{}, [](Call& done, Answer& answer) {
+    const RepairAnswer* repair = done.Expect<RepairAnswer>(answer);
+    if (repair != nullptr) done.Reply().Integer(static_cast<int64_t>(repair->keys));
+  });
 }
 
 // DYN.JOIN host:busport

@@ -71,10 +71,10 @@ void Driver::CarryOut() {
   }
   const Result<void> flushed = engine_->Flush();
   if (!flushed) Fatal(flushed.error());
-  const uint64_t stored = engine_->sequences().stored;
-  ReleaseSends(stored);
+  const Sequences reached = engine_->sequences();
+  ReleaseSends(reached);
   bus_->Flush();
-  clients_->Flush(stored);
+  clients_->Flush(reached.stored);
 
   for (const LogLine& line : effects_.log) LogText(line.level, line.text);
   effects_.log.clear();
@@ -86,20 +86,21 @@ void Driver::CarryOut() {
   }
 }
 
-void Driver::ReleaseSends(uint64_t stored) {
+void Driver::ReleaseSends(const Sequences& reached) {
   std::erase_if(waiting_sends_, [&](const WaitingSend& send) {
-    if (send.after > stored) return false;
+    if (!MayLeave(send.after, send.synced, reached)) return false;
     bus_->Send(send.to, send.response, send.frame);
     return true;
   });
   std::swap(outbox_, effects_.outbox);
   for (const Send& send : outbox_.sends) {
     const std::string_view frame = outbox_.FrameOf(send);
-    if (send.after > stored) {
-      waiting_sends_.push_back({send.to, send.response, send.after, std::string(frame)});
-    } else {
+    if (MayLeave(send.after, send.synced, reached)) {
       bus_->Send(send.to, send.response, frame);
+      continue;
     }
+    if (send.synced) engine_->SyncSoon(send.after);
+    waiting_sends_.push_back({send.to, send.response, send.synced, send.after, std::string(frame)});
   }
   outbox_.Clear();
   sends_to_address_.swap(effects_.sends_to_address);

@@ -39,6 +39,7 @@ class Driver {
   struct WaitingSend {
     NodeId to;
     bool response;
+    bool synced;
     uint64_t after;
     std::string frame;
   };
@@ -64,7 +65,7 @@ class Driver {
   bool HasWork() const;
   void EndTurn();
   void CarryOut();
-  void ReleaseSends(uint64_t stored);
+  void ReleaseSends(const Sequences& reached);
   void ArmTimer();
   void Sweep();
 

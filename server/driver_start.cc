@@ -158,6 +158,7 @@ NodeOptions Driver::MakeNodeOptions() const {
   node.siblings_warn = options.siblings_warn;
   node.siblings_max = options.siblings_max;
   node.object_max_bytes = options.object_max_bytes;
+  node.repair_rate_bytes = options.repair_rate_bytes;
   node.max_value_bytes = options.proto_max_bulk_bytes;
   node.seed = RandomNumber();
   return node;
@@ -279,6 +280,7 @@ Result<void> Driver::ChangeOption(std::string_view name, std::string_view value)
   node_->SetReplicaTimeout(server_.options.replica_timeout_ms);
   node_->SetHedgeDelay(server_.options.hedge_delay_ms);
   node_->SetMaxValueBytes(server_.options.proto_max_bulk_bytes);
+  node_->SetRepairRate(server_.options.repair_rate_bytes);
   SetLogLevel(server_.options.loglevel);
   return {};
 }

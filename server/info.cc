@@ -153,6 +153,10 @@ void StatsSection(const Server& server, std::string* out) {
   Field(out, "cartwheel_updates", core.updates);
   Field(out, "cartwheel_no_quorum", core.no_quorum);
   Field(out, "cartwheel_read_repairs", core.read_repairs);
+  Field(out, "cartwheel_anti_entropy_last", core.anti_entropy_last);
+  Field(out, "cartwheel_anti_entropy_rounds", core.anti_entropy_rounds);
+  Field(out, "cartwheel_anti_entropy_keys_repaired", core.anti_entropy_keys_repaired);
+  Field(out, "cartwheel_anti_entropy_bytes_sent", core.anti_entropy_bytes_sent);
   Field(out, "cartwheel_siblings_created", core.siblings_created);
 }
 

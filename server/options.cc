@@ -96,6 +96,8 @@ constexpr OptionRow kTable[] = {
      ReadInteger<&Options::siblings_max, 1, 1000000>, PrintInteger<&Options::siblings_max>},
     {"object-max-bytes", "1gb", "all versions of a key together take no more", false,
      ReadBytes<&Options::object_max_bytes, 1024>, PrintInteger<&Options::object_max_bytes>},
+    {"repair-rate", "16mb", "bytes a second spent on anti-entropy; 0: no limit", true,
+     ReadBytes<&Options::repair_rate_bytes, 0>, PrintInteger<&Options::repair_rate_bytes>},
     {"max-clock-skew", "60", "seconds a peer's clock may be ahead and still be followed", false,
      ReadInteger<&Options::max_clock_skew_s, 0, kYearS>, PrintInteger<&Options::max_clock_skew_s>},
     {"recover", "no", "yes: start in spite of a damaged log, keep what is readable", false,

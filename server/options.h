@@ -64,6 +64,7 @@ struct Options {
   uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;
   uint64_t object_max_bytes = 1ULL << 30;
+  uint64_t repair_rate_bytes = 16ULL << 20;
   int64_t max_clock_skew_s = 60;
   bool recover = false;
   uint64_t proto_max_bulk_bytes = 512ULL << 20;

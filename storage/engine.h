@@ -30,7 +30,7 @@ struct Found {
 };
 
 struct EngineStats {
-  uint64_t records = 0;
+  uint64_t records = 0;       // the node's own: without hints
   uint64_t memory_bytes = 0;  // really held for records and buffers
   uint64_t disk_bytes = 0;
   uint64_t checkpoints = 0;
@@ -55,14 +55,19 @@ class StorageEngine {
   virtual Result<void> Flush() = 0;
 
   virtual Sequences sequences() const = 0;
+  // Somebody waits for the disk: has the sequence synced soon, whatever the policy.
+  virtual void SyncSoon(uint64_t sequence) = 0;
 
-  // Records with first <= position <= last in order, until visit returns false.
+  // Records with first <= position <= last in order, until visit returns false. Either both are
+  // hints or neither is.
   using Visitor = std::function<bool(const Position&, std::string_view image)>;
   virtual Result<void> Scan(const Position& first, const Position& last,
                             const Visitor& visit) const = 0;
 
   // The sum mod 2^64 of the version hashes of all records of a Merkle leaf.
   virtual uint64_t LeafSum(uint32_t leaf) const = 0;
+  // LeafSum of all leaves from `first` to before `end`, added up.
+  virtual uint64_t SumOfLeaves(uint32_t first, uint32_t end) const = 0;
   // Records of the slot and db that hold a value (deleted ones do not count, expired ones do until
   // they are rewritten).
   virtual uint64_t ValueCount(uint32_t db, uint16_t slot) const = 0;

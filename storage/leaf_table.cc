@@ -1,5 +1,7 @@
 #include "storage/leaf_table.h"
 
+#include <numeric>
+
 #include "base/check.h"
 #include "base/coding.h"
 
@@ -33,10 +35,16 @@ RecordHead HeadOf(std::string_view image) {
 
 void LeafTable::Replace(const Position& position, const RecordHead& before,
                         const RecordHead& after) {
+  if (IsHint(position)) return;
   SumsForWrite()[position.leaf()] += after.version_hash - before.version_hash;
   if (before.has_value && after.has_value && before.db == after.db) return;
   if (before.has_value) --CountsForWrite(before.db)[position.slot];
   if (after.has_value) ++CountsForWrite(after.db)[position.slot];
+}
+
+uint64_t LeafTable::SumOf(uint32_t first, uint32_t end) const {
+  if (sums_ == nullptr) return 0;
+  return std::accumulate(sums_.get() + first, sums_.get() + end, uint64_t{0});
 }
 
 uint64_t LeafTable::count(uint32_t db, uint16_t slot) const {

@@ -1,7 +1,8 @@
 // LeafTable: the Merkle leaf sums (one per slot and bucket) and the value counts (per db and slot)
 // of everything an engine holds, kept exact by replacing the old record's share with the new one's
-// at every write. Both engines have one. It knows record heads only, no objects. Memory comes as it
-// is touched: an empty table costs next to nothing. One thread. Dynamo, section 4.7.
+// at every write. Hints have no share. Both engines have one. It knows record heads only, no
+// objects. Memory comes as it is touched: an empty table costs next to nothing. One thread. Dynamo,
+// section 4.7.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -33,10 +34,11 @@ class LeafTable {
   void Replace(const Position& position, const RecordHead& before, const RecordHead& after);
   // A Replace is likely to follow: begins to load what it needs, which no cache has as a rule.
   void Prefetch(const Position& position) const {
-    if (sums_ != nullptr) __builtin_prefetch(sums_.get() + position.leaf(), 1);
+    if (sums_ != nullptr && !IsHint(position)) __builtin_prefetch(sums_.get() + position.leaf(), 1);
   }
 
   uint64_t sum(uint32_t leaf) const { return sums_ == nullptr ? 0 : sums_.get()[leaf]; }
+  uint64_t SumOf(uint32_t first, uint32_t end) const;
   uint64_t count(uint32_t db, uint16_t slot) const;
 
   // For loading what was kept on a disk.

@@ -31,6 +31,15 @@ struct Position {
 
 inline constexpr Position kLastPosition{kSlotCount - 1, UINT64_MAX, UINT64_MAX};
 
+// Behind the ring's slots stand the hints: copies that this node keeps for others. As many slots
+// again, in the same order; within a slot by the node that the hint is for. Engines keep them apart
+// from the node's own records: no leaf sum and no count has a share of them.
+inline constexpr uint32_t kEngineSlots = 2 * kSlotCount;
+inline constexpr bool IsHint(const Position& position) { return position.slot >= kSlotCount; }
+inline constexpr Position HintPosition(uint64_t node, const Position& key) {
+  return {static_cast<uint16_t>(key.slot + kSlotCount), node, key.low};
+}
+
 // Encoded, a position is 18 big-endian bytes that order as positions do.
 inline constexpr size_t kPositionBytes = 18;
 

@@ -28,7 +28,7 @@ class SlotMap {
   // Where a position stands, or would stand, in its slot. Valid until the map changes shape.
   using Place = typename Slot::iterator;
 
-  SlotMap() : slots_(kSlotCount) {}
+  SlotMap() : slots_(kEngineSlots) {}
 
   Place LowerBound(const Position& position) {
     return slots_[position.slot].lower_bound(HashOf(position));
@@ -60,7 +60,7 @@ class SlotMap {
   // Walks on in order from a position. Valid until the map changes.
   class Cursor {
    public:
-    bool valid() const { return slot_ < kSlotCount; }
+    bool valid() const { return slot_ < kEngineSlots; }
     Position position() const {
       return {static_cast<uint16_t>(slot_), entry_->first.high, entry_->first.low};
     }
@@ -77,7 +77,7 @@ class SlotMap {
       SkipEmpty();
     }
     void SkipEmpty() {
-      while (entry_ == map_->slots_[slot_].end() && ++slot_ < kSlotCount) {
+      while (entry_ == map_->slots_[slot_].end() && ++slot_ < kEngineSlots) {
         entry_ = map_->slots_[slot_].begin();
       }
     }

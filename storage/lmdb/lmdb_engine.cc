@@ -151,7 +151,9 @@ void LmdbEngine::Apply(const Position& position, std::string_view image, uint64_
   }
   const RecordHead after = HeadOf(image);
   leaves_.Replace(position, memo_->head, after);
-  records_ += static_cast<uint64_t>(after.present) - static_cast<uint64_t>(memo_->head.present);
+  if (!IsHint(position)) {
+    records_ += static_cast<uint64_t>(after.present) - static_cast<uint64_t>(memo_->head.present);
+  }
   if (active_->empty()) active_since_ = Clock::now();
   active_->Set(position, image.empty() ? Image() : Image(image), sequence);
   memo_.reset();
@@ -206,7 +208,7 @@ Result<void> LmdbEngine::MoveCheckpoint() {
 bool LmdbEngine::WantsFreeze() const {
   if (active_->empty()) return false;
   // An eighth is left for the turn that comes to it.
-  return active_->held() >= options_.buffer_bytes - options_.buffer_bytes / 8 ||
+  return active_->held_soon() >= options_.buffer_bytes - options_.buffer_bytes / 8 ||
          log_->segment_offset() >= options_.segment_bytes ||
          Clock::now() - active_since_ >= options_.checkpoint_interval;
 }
@@ -228,7 +230,7 @@ void LmdbEngine::StartCheckpoint(const LogMark& mark, bool with_spare) {
 // Bounded buffers: writes come no faster than the checkpoint makes room for them, each turn waiting
 // for its share instead of one turn for everything.
 Result<void> LmdbEngine::Pace() {
-  const uint64_t held = active_->held();
+  const uint64_t held = active_->held_soon();
   const uint64_t log_bytes = log_->segment_offset();
   // On a full disk the checkpoint stands still, and only tombstones and drops come.
   if (reserve_->full() && held < 4 * options_.buffer_bytes) return {};

@@ -61,9 +61,13 @@ class LmdbEngine final : public StorageEngine {
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override;
   Sequences sequences() const override;
+  void SyncSoon(uint64_t sequence) override { syncer_->SyncSoon(base_ + sequence); }
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }
+  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
+    return leaves_.SumOf(first, end);
+  }
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override { return reserve_->full(); }
   EngineStats stats() const override;

@@ -93,7 +93,7 @@ std::optional<LogRecord> LogRecordAt(std::string_view segment, size_t offset, ui
   const std::string_view covered = head.substr(kChecksumBytes);
   if (checksum != Hash64(covered, Hash64(record.image, salt))) return std::nullopt;
   if (record.sequence == 0 || record.synced >= record.sequence) return std::nullopt;
-  if (record.position.slot >= kSlotCount) return std::nullopt;
+  if (record.position.slot >= kEngineSlots) return std::nullopt;
   return record;
 }
 

@@ -40,6 +40,15 @@ void LogSyncer::Written(uint64_t sequence, const std::shared_ptr<File>& file) {
   changed_.notify_all();
 }
 
+void LogSyncer::SyncSoon(uint64_t sequence) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (wanted_ >= sequence) return;
+    wanted_ = sequence;
+  }
+  changed_.notify_all();
+}
+
 Result<void> LogSyncer::WaitSynced(uint64_t sequence) {
   std::unique_lock<std::mutex> lock(mutex_);
   wanted_ = std::max(wanted_, sequence);

@@ -29,7 +29,9 @@ class LogSyncer {
 
   // All up to the sequence is written; the newest of it is in `file`.
   void Written(uint64_t sequence, const std::shared_ptr<File>& file);
-  // Has it synced now, whatever the policy, and waits. Any thread but the syncer's.
+  // Has it synced now, whatever the policy.
+  void SyncSoon(uint64_t sequence);
+  // The same, and waits. Any thread but the syncer's.
   Result<void> WaitSynced(uint64_t sequence);
 
   uint64_t synced() const { return synced_.load(std::memory_order_acquire); }

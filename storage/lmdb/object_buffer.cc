@@ -9,8 +9,9 @@ namespace {
 constexpr size_t kFirstPlaces = 4096;
 constexpr uint64_t kNumberMask = UINT32_MAX;
 
-// What the table knows of a position: 32 bits of its hash, above the number.
-uint64_t TagOf(const Position& position) { return position.high << 32; }
+// What the table knows of a position: 32 bits of its hash, above the number. Of a hint only the
+// lower half is a hash.
+uint64_t TagOf(const Position& position) { return (position.high ^ position.low) << 32; }
 
 }  // namespace
 
@@ -33,8 +34,8 @@ const ObjectBuffer::Entry* ObjectBuffer::Find(const Position& position) const {
 
 void ObjectBuffer::Set(const Position& position, Image image, uint64_t sequence) {
   image_bytes_ += image.held();
-  // At most five eighths full.
-  if (uint64_t{size_ + 1} * 8 > table_.size() * 5) Grow();
+  if (MustGrow(size_ + 1)) Grow();
+  if (position.slot >= slot_heads_.size()) slot_heads_.resize(kEngineSlots);
   uint64_t& place = table_[Probe(position)];
   if (place != 0) {
     Entry& entry = At(static_cast<uint32_t>(place & kNumberMask));
@@ -99,9 +100,9 @@ std::shared_ptr<const std::vector<uint32_t>> ObjectBuffer::RunOf(uint32_t slot) 
 }
 
 ObjectBuffer::Cursor::Cursor(const ObjectBuffer* buffer, const Position& first)
-    : buffer_(buffer), slot_(buffer->empty() ? kSlotCount : first.slot) {
+    : buffer_(buffer), slot_(first.slot) {
   EnterSlots();
-  if (slot_ != first.slot) return;
+  if (!valid() || slot_ != first.slot) return;
   const auto at = std::lower_bound(
       run_->begin(), run_->end(), first,
       [&](uint32_t number, const Position& p) { return buffer_->At(number).position() < p; });
@@ -130,6 +131,12 @@ void ObjectBuffer::Cursor::Next() {
 uint64_t ObjectBuffer::held() const {
   return image_bytes_ + chunks_.size() * kChunkEntries * sizeof(Entry) +
          table_.capacity() * sizeof(uint64_t) + slot_heads_.capacity() * sizeof(uint32_t);
+}
+
+uint64_t ObjectBuffer::held_soon() const {
+  const bool table_grows = MustGrow(size_ + kChunkEntries);
+  return held() + kChunkEntries * sizeof(Entry) +
+         (table_grows ? table_.capacity() * sizeof(uint64_t) : 0);
 }
 
 }  // namespace cartwheel

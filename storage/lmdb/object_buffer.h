@@ -40,7 +40,7 @@ class ObjectBuffer {
   // Walks on in order from a position. Valid until the next Set; the loop's thread only.
   class Cursor {
    public:
-    bool valid() const { return slot_ < kSlotCount; }
+    bool valid() const { return slot_ < buffer_->slot_heads_.size(); }
     const Entry& entry() const;
     void Next();
 
@@ -60,6 +60,9 @@ class ObjectBuffer {
   size_t size() const { return size_; }
   // Bytes of memory, with the allocator's own.
   uint64_t held() const;
+  // The same when it has grown by its next step: a thousand entries more, and a table with room for
+  // them. Whoever bounds it looks at this.
+  uint64_t held_soon() const;
 
  private:
   static constexpr uint32_t kChunkBits = 10;
@@ -72,17 +75,20 @@ class ObjectBuffer {
   }
   // Where the position's number stands in the table, or the free place where it would.
   size_t Probe(const Position& position) const;
+  // The table is at most five eighths full.
+  bool MustGrow(uint64_t entries) const { return entries * 8 > table_.size() * 5; }
   void Grow();
   std::shared_ptr<const std::vector<uint32_t>> RunOf(uint32_t slot) const;
 
   std::vector<std::unique_ptr<Entry[]>> chunks_;
-  std::vector<uint64_t> table_;       // an entry's number under 32 bits of its hash; 0: free
-  int shift_ = 64;                    // of the hash: its upper bits are the place
-  std::vector<uint32_t> slot_heads_;  // the newest entry of each slot, 0: none
+  std::vector<uint64_t> table_;  // an entry's number under 32 bits of its hash; 0: free
+  int shift_ = 64;               // of the hash: its upper bits are the place
+  // The newest entry of each slot, 0: none. Room for the hints' slots comes with the first hint.
+  std::vector<uint32_t> slot_heads_;
   uint32_t size_ = 0;
   uint64_t image_bytes_ = 0;
   // The slot that was sorted last; as long as its newest entry is the same, so is its order.
-  mutable uint32_t run_slot_ = kSlotCount;
+  mutable uint32_t run_slot_ = kEngineSlots;
   mutable uint32_t run_head_ = 0;
   mutable std::shared_ptr<const std::vector<uint32_t>> run_;
 };

@@ -105,6 +105,7 @@ struct Tree::Parts {
   std::string path;
   MDB_env* env = nullptr;
   MDB_dbi data = 0;
+  MDB_dbi hints = 0;
   MDB_dbi leaves = 0;
   MDB_dbi meta = 0;
   MDB_txn* read = nullptr;
@@ -114,6 +115,7 @@ struct Tree::Parts {
     if (read != nullptr) mdb_txn_abort(read);
     if (env != nullptr) mdb_env_close(env);
   }
+  MDB_dbi DatabaseOf(const Position& position) const { return IsHint(position) ? hints : data; }
   tl::unexpected<Status> Fail(const char* action, int error) const {
     return TreeError(path, action, error);
   }
@@ -128,7 +130,7 @@ Result<void> Tree::Parts::OpenEnvironment(uint64_t map_bytes) {
   while (map_bytes < 2 * file_bytes) map_bytes *= 2;
   if (int error = mdb_env_create(&env); error != 0) return Fail("cannot open", error);
   mdb_env_set_mapsize(env, map_bytes);
-  mdb_env_set_maxdbs(env, 3);
+  mdb_env_set_maxdbs(env, 4);
   // NOTLS ties the read transaction to its handle; NORDAHEAD because reads come in hash order.
   const unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
   if (int error = mdb_env_open(env, path.c_str(), flags, 0600); error != 0) {
@@ -152,6 +154,8 @@ Result<void> Tree::Parts::OpenDatabases() {
   if (error != 0) return Fail("cannot open", error);
   if (error == 0) error = mdb_dbi_open(txn, "data", MDB_CREATE, &data);
   if (error == 0) error = mdb_set_compare(txn, data, ComparePositions);
+  if (error == 0) error = mdb_dbi_open(txn, "hints", MDB_CREATE, &hints);
+  if (error == 0) error = mdb_set_compare(txn, hints, ComparePositions);
   if (error == 0) error = mdb_dbi_open(txn, "leaves", MDB_CREATE, &leaves);
   if (error == 0) error = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
   MDB_val key = ValueOf(kFormatKey);
@@ -207,7 +211,7 @@ Result<std::optional<std::string_view>> Tree::Get(const Position& position) {
   PositionKey encoded(position);
   MDB_val key = encoded.value();
   MDB_val value;
-  const int error = mdb_get(parts_->read, parts_->data, &key, &value);
+  const int error = mdb_get(parts_->read, parts_->DatabaseOf(position), &key, &value);
   if (error == MDB_NOTFOUND) return std::nullopt;
   if (error != 0) return parts_->Fail("cannot read", error);
   return ViewOf(value);
@@ -280,7 +284,7 @@ uint64_t Tree::disk_bytes() const {
 Result<std::unique_ptr<Tree::Cursor>> Tree::Seek(const Position& first) {
   if (auto done = BeginRead(); !done) return tl::unexpected(done.error());
   MDB_cursor* opened = nullptr;
-  const int error = mdb_cursor_open(parts_->read, parts_->data, &opened);
+  const int error = mdb_cursor_open(parts_->read, parts_->DatabaseOf(first), &opened);
   if (error != 0) return parts_->Fail("cannot read", error);
   std::unique_ptr<Cursor> cursor(new Cursor(parts_->path, opened));
   PositionKey key(first);
@@ -315,17 +319,24 @@ namespace {
 // not committed.
 class Writer {
  public:
-  Writer(MDB_env* env, MDB_dbi data, MDB_dbi leaves, MDB_dbi meta)
-      : env_(env), data_(data), leaves_(leaves), meta_(meta) {}
+  struct Databases {
+    MDB_dbi data;
+    MDB_dbi hints;
+    MDB_dbi leaves;
+    MDB_dbi meta;
+  };
+  Writer(MDB_env* env, const Databases& databases) : env_(env), databases_(databases) {}
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   ~Writer() {
-    if (txn_ != nullptr) mdb_txn_abort(txn_);  // closes the cursor, too
+    if (txn_ != nullptr) mdb_txn_abort(txn_);  // closes the cursors, too
   }
 
   int Begin() {
-    const int error = mdb_txn_begin(env_, nullptr, 0, &txn_);
-    return error != 0 ? error : mdb_cursor_open(txn_, data_, &cursor_);
+    int error = mdb_txn_begin(env_, nullptr, 0, &txn_);
+    if (error == 0) error = mdb_cursor_open(txn_, databases_.data, &data_cursor_);
+    if (error == 0) error = mdb_cursor_open(txn_, databases_.hints, &hints_cursor_);
+    return error;
   }
   int Write(const Position& position, const Image& image);
   int WriteMark(const LogMark& mark);
@@ -339,30 +350,33 @@ class Writer {
   int StartRow(uint16_t slot);
 
   MDB_env* const env_;
-  const MDB_dbi data_;
-  const MDB_dbi leaves_;
-  const MDB_dbi meta_;
+  const Databases databases_;
   MDB_txn* txn_ = nullptr;
-  MDB_cursor* cursor_ = nullptr;
+  MDB_cursor* data_cursor_ = nullptr;
+  MDB_cursor* hints_cursor_ = nullptr;
   std::optional<uint16_t> slot_;
   LeafRow row_;
 };
 
 int Writer::Write(const Position& position, const Image& image) {
-  if (slot_ != position.slot) {
+  const bool hint = IsHint(position);
+  if (!hint && slot_ != position.slot) {
     if (int error = FinishRow(); error != 0) return error;
     if (int error = StartRow(position.slot); error != 0) return error;
   }
   PositionKey encoded(position);
   MDB_val key = encoded.value();
   MDB_val old;
-  int error = mdb_cursor_get(cursor_, &key, &old, MDB_SET);
+  MDB_cursor* cursor = hint ? hints_cursor_ : data_cursor_;
+  int error = mdb_cursor_get(cursor, &key, &old, MDB_SET);
   const bool existed = error == 0;
   if (error != 0 && error != MDB_NOTFOUND) return error;
-  row_.Replace(position, existed ? HeadOf(ViewOf(old)) : RecordHead{}, HeadOf(image.view()));
-  if (image.empty()) return existed ? mdb_cursor_del(cursor_, 0) : 0;
+  if (!hint) {
+    row_.Replace(position, existed ? HeadOf(ViewOf(old)) : RecordHead{}, HeadOf(image.view()));
+  }
+  if (image.empty()) return existed ? mdb_cursor_del(cursor, 0) : 0;
   MDB_val value = ValueOf(image.view());
-  return mdb_cursor_put(cursor_, &key, &value, 0);
+  return mdb_cursor_put(cursor, &key, &value, 0);
 }
 
 int Writer::StartRow(uint16_t slot) {
@@ -371,7 +385,7 @@ int Writer::StartRow(uint16_t slot) {
   SlotKey encoded(slot);
   MDB_val key = encoded.value();
   MDB_val value;
-  const int error = mdb_get(txn_, leaves_, &key, &value);
+  const int error = mdb_get(txn_, databases_.leaves, &key, &value);
   if (error == MDB_NOTFOUND) return 0;
   if (error != 0) return error;
   return DecodeRow(ViewOf(value), &row_) ? 0 : MDB_CORRUPTED;
@@ -384,7 +398,7 @@ int Writer::FinishRow() {
   const std::string row = EncodeRow(row_);
   MDB_val value = ValueOf(row);
   slot_.reset();
-  return mdb_put(txn_, leaves_, &key, &value, 0);
+  return mdb_put(txn_, databases_.leaves, &key, &value, 0);
 }
 
 int Writer::WriteMark(const LogMark& mark) {
@@ -393,7 +407,7 @@ int Writer::WriteMark(const LogMark& mark) {
   PutFixed64(&encoded, mark.segment);
   MDB_val key = ValueOf(kMarkKey);
   MDB_val value = ValueOf(encoded);
-  return mdb_put(txn_, meta_, &key, &value, 0);
+  return mdb_put(txn_, databases_.meta, &key, &value, 0);
 }
 
 }  // namespace
@@ -401,7 +415,7 @@ int Writer::WriteMark(const LogMark& mark) {
 Result<Tree::Outcome> Tree::WriteBatch(std::span<const ObjectBuffer::Entry* const> entries,
                                        const std::optional<LogMark>& mark,
                                        const std::function<void()>& before_commit) {
-  Writer writer(parts_->env, parts_->data, parts_->leaves, parts_->meta);
+  Writer writer(parts_->env, {parts_->data, parts_->hints, parts_->leaves, parts_->meta});
   int error = writer.Begin();
   for (const ObjectBuffer::Entry* entry : entries) {
     if (error == 0) error = writer.Write(entry->position(), entry->image);

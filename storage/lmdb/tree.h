@@ -5,6 +5,7 @@
 // thread writes. Syncs are always LMDB's full ones: no crash corrupts it.
 //
 //   data:   position:18 bytes -> record (storage/record.h)
+//   hints:  the same, of positions behind the ring's slots
 //   leaves: slot:2 bytes big-endian -> { sum:fixed64 } x 16 { db:varint count:varint }*
 //   meta:   "format" -> fixed64; "mark" -> sequence:fixed64 segment:fixed64
 #pragma once

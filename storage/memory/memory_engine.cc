@@ -36,6 +36,7 @@ uint64_t MemoryEngine::Put(const Position& position, std::string_view image) {
   } else {
     leaves_.Replace(position, {}, after);
     memo_ = Memo{position, records_.Insert(place, position, std::move(held))};
+    hints_ += IsHint(position) ? 1 : 0;
   }
   return ++applied_;
 }
@@ -46,6 +47,7 @@ uint64_t MemoryEngine::Drop(const Position& position) {
     leaves_.Replace(position, HeadOf(old->view()), {});
     image_bytes_ -= old->held();
     records_.Erase(place, position);
+    hints_ -= IsHint(position) ? 1 : 0;
     memo_.reset();
   }
   return ++applied_;
@@ -70,7 +72,7 @@ uint64_t MemoryEngine::memory_bytes() const {
 
 EngineStats MemoryEngine::stats() const {
   EngineStats stats;
-  stats.records = records_.size();
+  stats.records = records_.size() - hints_;
   stats.memory_bytes = memory_bytes();
   return stats;
 }

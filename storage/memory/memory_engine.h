@@ -26,9 +26,13 @@ class MemoryEngine final : public StorageEngine {
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override { return {}; }
   Sequences sequences() const override { return {applied_, applied_, applied_}; }
+  void SyncSoon(uint64_t) override {}
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override { return leaves_.sum(leaf); }
+  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
+    return leaves_.SumOf(first, end);
+  }
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override;
   EngineStats stats() const override;
@@ -46,6 +50,7 @@ class MemoryEngine final : public StorageEngine {
   LeafTable leaves_;
   uint64_t applied_ = 0;
   uint64_t image_bytes_ = 0;
+  uint64_t hints_ = 0;  // of the records
 
   struct Memo {
     Position position;

@@ -82,7 +82,7 @@ std::string SegmentFrom(std::string_view script, uint64_t number, uint64_t* sequ
 uint64_t Replayed(MemoryFiles* files, bool recover, bool* accepted) {
   uint64_t records = 0;
   const auto report = ReplayLog(files, "d", {}, recover, [&](const LogRecord& record) {
-    CHECK(record.position.slot < kSlotCount);
+    CHECK(record.position.slot < kEngineSlots);
     ++records;
     return Result<void>();
   });

@@ -136,6 +136,7 @@ class Stage : public WorldObserver {
     setting("n", &options.settings.n);
     setting("r", &options.settings.r);
     setting("w", &options.settings.w);
+    options.anti_entropy = line.options.contains("anti-entropy");
     options.min_latency_us = options.max_latency_us = kMs;
     world_ = std::make_unique<World>(options, this);
     world_->set_trace([this](const std::string& trace) {

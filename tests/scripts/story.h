@@ -2,7 +2,8 @@
 // is command lines, a line of four dashes, and what they print, up to a blank line; lines that
 // begin with # are the teller's. Nothing in it is random: each message takes one millisecond.
 //
-//   nodes COUNT [n=N] [r=R] [w=W]       a ring of so many nodes, numbered from 1
+//   nodes COUNT [n=N] [r=R] [w=W]       a ring of so many nodes, numbered from 1; with
+//                                       anti-entropy=on they compare what they hold
 //   set NODE KEY VALUE                  a plain SET through that node; get, del, incr NODE KEY;
 //                                       append, setnx NODE KEY VALUE
 //   put NODE KEY ctx=NAME VALUE [as=NAME]    DYN.PUT with a context that was named, or ctx=none;

@@ -94,8 +94,10 @@ void Checker::End(uint64_t id, const Answer& answer, int64_t now_us, int64_t lat
     Fail("operation " + std::to_string(id) + " was answered twice, or never asked");
     return;
   }
-  const Operation op = std::move(it->second);
+  Operation op = std::move(it->second);
   pending_.erase(it);
+  op.sloppy = answer.sloppy;
+  counts_.sloppy += op.sloppy ? 1 : 0;
   if (now_us - late_us > op.deadline_us) {
     Fail("operation " + std::to_string(id) + " on key " + keys_[op.key].key.bytes +
          " was answered " + std::to_string((now_us - late_us - op.deadline_us) / 1000) +
@@ -103,7 +105,7 @@ void Checker::End(uint64_t id, const Answer& answer, int64_t now_us, int64_t lat
   }
   if (const auto* read = std::get_if<ReadAnswer>(&answer.result)) {
     ++counts_.reads;
-    CheckRead(keys_[op.key], read->object, op.began_us);
+    CheckRead(keys_[op.key], read->object, op);
   } else if (const auto* put = std::get_if<PutAnswer>(&answer.result)) {
     EndPut(op, *put, now_us);
   } else if (const auto* update = std::get_if<UpdateAnswer>(&answer.result)) {
@@ -120,8 +122,11 @@ void Checker::End(uint64_t id, const Answer& answer, int64_t now_us, int64_t lat
 void Checker::OnPut(uint64_t node, const Position& position, std::string_view image,
                     const CausalContext* given, int64_t now_us) {
   if (failed()) return;
-  const auto it = key_by_position_.find(sim::HashOf(position));
   const auto record = ParseRecord(image);
+  // A hint stands elsewhere than the key's own record.
+  const Position of_key =
+      record ? PositionOf(record->db, record->key, Partitioner::kSlot) : position;
+  const auto it = key_by_position_.find(sim::HashOf(of_key));
   if (it == key_by_position_.end() || !record) {
     Fail("a record that nobody wrote is stored");
     return;
@@ -209,7 +214,8 @@ void Checker::MeetAgain(const KeyState& state, const Sibling& sibling, Version* 
   }
 }
 
-void Checker::CheckRead(const KeyState& state, const Object& object, int64_t began_us) {
+void Checker::CheckRead(const KeyState& state, const Object& object, const Operation& op) {
+  const bool strict = strict_reads_ && !op.sloppy;
   for (const Sibling& sibling : object.siblings) {
     const Version* version = Find(state, sibling.dot);
     if (version == nullptr) {
@@ -217,14 +223,15 @@ void Checker::CheckRead(const KeyState& state, const Object& object, int64_t beg
            ToString(sibling.dot));
       return;
     }
-    if (strict_reads_ && version->covered_us < began_us) {
+    if (strict && version->strictly_covered_us < op.began_us) {
       Fail("a read returned what an acknowledged write had covered: " + Describe(state, *version));
     }
   }
-  if (!strict_reads_) return;
+  if (!strict) return;
   for (const size_t index : state.unseen_acknowledged) {
     const Version& version = state.versions[index];
-    if (version.acknowledged_us < began_us && !Knows(state, object.context, version)) {
+    if (version.acknowledged_us < op.began_us && !MayBeDropped(version.sibling) &&
+        !Knows(state, object.context, version)) {
       Fail("a read missed an acknowledged write: " + Describe(state, version));
     }
   }
@@ -261,7 +268,7 @@ void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_u
     // say which.
     const bool only = found.size() == 1;
     if (only || state.versions[found.front()].bytes_hash == op.bytes_hash) {
-      Acknowledge(&state, found.front(), now_us, only);
+      Acknowledge(&state, found.front(), now_us, op.sloppy, only);
     }
     return;
   }
@@ -270,7 +277,7 @@ void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_u
     expected.Add(state.versions[index].sibling.dot);
     if (expected != answer.context) continue;
     state.versions[index].cover = op.given;
-    Acknowledge(&state, index, now_us);
+    Acknowledge(&state, index, now_us, op.sloppy);
     return;
   }
   Fail("the answer's context is not what was given and the new dot: " +
@@ -294,7 +301,7 @@ void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t
   if (found.empty()) {
     Fail("an update was acknowledged without a version: key " + state.key.bytes);
   } else if (found.size() == 1) {
-    Acknowledge(&state, found.front(), now_us);
+    Acknowledge(&state, found.front(), now_us, op.sloppy);
   }
 }
 
@@ -308,7 +315,7 @@ void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t
   if (found.empty()) {
     Fail("a delete was acknowledged without a version: key " + state.key.bytes);
   } else if (found.size() == 1) {
-    Acknowledge(&state, found.front(), now_us);
+    Acknowledge(&state, found.front(), now_us, op.sloppy);
   }
 }
 
@@ -321,7 +328,7 @@ bool Checker::Knows(const KeyState& state, const CausalContext& context,
   });
 }
 
-void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us, bool covers) {
+void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us, bool sloppy, bool covers) {
   Version& version = state->versions[index];
   version.acknowledged = true;
   version.acknowledged_us = std::min(version.acknowledged_us, now_us);
@@ -329,12 +336,13 @@ void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us, bool co
     Version& old = state->versions[other];
     if (!covers || other == index || !version.cover.Contains(old.sibling.dot)) return false;
     old.covered_us = std::min(old.covered_us, now_us);
-    return true;
+    if (!sloppy) old.strictly_covered_us = std::min(old.strictly_covered_us, now_us);
+    return !sloppy;
   };
   std::erase_if(state->uncovered, covered);
   std::erase_if(state->unseen_acknowledged,
                 [&](size_t other) { return state->versions[other].covered_us != INT64_MAX; });
-  if (version.covered_us == INT64_MAX) state->unseen_acknowledged.push_back(index);
+  if (!sloppy && version.covered_us == INT64_MAX) state->unseen_acknowledged.push_back(index);
 }
 
 void Checker::Final(size_t key, const Object& object) {
@@ -358,6 +366,10 @@ void Checker::Final(size_t key, const Object& object) {
       Fail("at the end, what an acknowledged write covered is back: " + Describe(state, version));
     }
     mark_safe(it->second);
+  }
+  // What was dropped is as if it were there: it covers what it covered.
+  for (size_t i = 0; i < state.versions.size(); ++i) {
+    if (state.versions[i].acknowledged && MayBeDropped(state.versions[i].sibling)) mark_safe(i);
   }
   // A write covers what was minted before it, so one pass from the newest nearly always is enough.
   for (bool changed = true; changed;) {

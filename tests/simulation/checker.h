@@ -7,7 +7,7 @@
 //   - a DYN.PUT is answered with the context it gave and its own dot, no more;
 //   - what an acknowledged write covered is not read again and is not there at the end;
 //   - an acknowledged write that nothing acknowledged covers is in the context of every later read
-//     (R + W > N, and all who answer are of the N);
+//     (R + W > N, and all who answer either are of the N);
 //   - at the end an acknowledged write is there, or covered by a write that is there or so covered
 //     in turn;
 //   - every operation is answered by its deadline.
@@ -32,7 +32,9 @@ namespace cartwheel::sim {
 class Checker {
  public:
   // `strict_reads`: R + W > N and no replica loses what it acknowledged, so that reads see it all.
-  explicit Checker(bool strict_reads) : strict_reads_(strict_reads) {}
+  // `tombstones_go`: dead versions may be dropped for good within the run.
+  Checker(bool strict_reads, bool tombstones_go)
+      : strict_reads_(strict_reads), tombstones_go_(tombstones_go) {}
 
   // A key that the clients will use; the number of it.
   size_t AddKey(const Key& key, const Position& position);
@@ -65,7 +67,9 @@ class Checker {
     uint64_t reads = 0;
     uint64_t failed_reads = 0;
     uint64_t versions = 0;
-    uint64_t twins = 0;  // writes that were minted twice under one operation id
+    uint64_t dropped = 0;  // dead versions, by their replicas, since these last started
+    uint64_t sloppy = 0;   // answers with the help of fallbacks
+    uint64_t twins = 0;    // writes that were minted twice under one operation id
   };
   const Counts& counts() const { return counts_; }
 
@@ -80,6 +84,8 @@ class Checker {
     bool acknowledged = false;
     int64_t acknowledged_us = INT64_MAX;
     int64_t covered_us = INT64_MAX;  // by an acknowledged write
+    // By one that no fallback was needed for: a read of R of the N cannot miss it.
+    int64_t strictly_covered_us = INT64_MAX;
   };
   struct KeyState {
     Key key;
@@ -102,6 +108,7 @@ class Checker {
     Kind kind = Kind::kValue;
     uint64_t bytes_hash = 0;
     bool bytes_matter = false;
+    bool sloppy = false;  // it was answered with the help of fallbacks
     CausalContext given;
     Update update;
   };
@@ -112,7 +119,7 @@ class Checker {
             const CausalContext* given, int64_t now_us);
   void MeetAgain(const KeyState& state, const Sibling& sibling, Version* known);
   bool KnownValue(const KeyState& state, std::string_view bytes) const;
-  void CheckRead(const KeyState& state, const Object& object, int64_t began_us);
+  void CheckRead(const KeyState& state, const Object& object, const Operation& op);
   void EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us);
   void EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us);
   void EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t now_us);
@@ -120,11 +127,18 @@ class Checker {
   template <typename Wanted>
   std::vector<size_t> MintedSince(const KeyState& state, int64_t since_us, Wanted wanted) const;
   // `covers`: it is known that this very version was stored, and so what it covered is gone.
-  void Acknowledge(KeyState* state, size_t version, int64_t now_us, bool covers = true);
+  void Acknowledge(KeyState* state, size_t version, int64_t now_us, bool sloppy,
+                   bool covers = true);
   bool Knows(const KeyState& state, const CausalContext& context, const Version& version) const;
   std::string Describe(const KeyState& state, const Version& version) const;
 
+  // All replicas may forget it in time, together: nothing shows whether it is there.
+  bool MayBeDropped(const Sibling& sibling) const {
+    return tombstones_go_ && (sibling.kind == Kind::kTombstone || sibling.expires_at_ms != 0);
+  }
+
   const bool strict_reads_;
+  const bool tombstones_go_;
   std::vector<KeyState> keys_;
   absl::flat_hash_map<uint64_t, size_t> key_by_position_;
   absl::flat_hash_map<uint64_t, Operation> pending_;

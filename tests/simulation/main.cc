@@ -32,7 +32,8 @@ struct MutantName {
 constexpr MutantName kMutants[] = {{Mutant::kAckBeforeStored, "ack-before-stored"},
                                    {Mutant::kNewestSiblingWins, "newest-sibling-wins"},
                                    {Mutant::kSiblingLost, "sibling-lost"},
-                                   {Mutant::kControlForgotten, "control-forgotten"}};
+                                   {Mutant::kControlForgotten, "control-forgotten"},
+                                   {Mutant::kNothingRepaired, "nothing-repaired"}};
 
 [[noreturn]] void Refuse(const char* what, std::string_view argument) {
   std::fprintf(stderr, "%s: %.*s\n%.*s", what, static_cast<int>(argument.size()), argument.data(),
@@ -138,6 +139,8 @@ void Add(const SimulationResult& result, Totals* totals) {
   totals->counts.reads += result.counts.reads;
   totals->counts.failed_reads += result.counts.failed_reads;
   totals->counts.versions += result.counts.versions;
+  totals->counts.sloppy += result.counts.sloppy;
+  totals->counts.dropped += result.counts.dropped;
   totals->counts.twins += result.counts.twins;
 }
 
@@ -153,6 +156,8 @@ void PrintTotals(const Totals& totals, double seconds) {
   print("reads", totals.counts.reads);
   print("failed-reads", totals.counts.failed_reads);
   print("versions", totals.counts.versions);
+  print("sloppy", totals.counts.sloppy);
+  print("dropped", totals.counts.dropped);
   print("twins", totals.counts.twins);
   const double simulated = static_cast<double>(totals.simulated_us) / 1e6;
   std::printf("\nseeds %llu, failed %llu, %.1f simulated hours in %.1f s (%.0f times real time)\n",

@@ -59,6 +59,14 @@ uint64_t SimEngine::LeafSum(uint32_t leaf) const {
   return it == leaf_sums_.end() ? 0 : it->second;
 }
 
+uint64_t SimEngine::SumOfLeaves(uint32_t first, uint32_t end) const {
+  uint64_t sum = 0;
+  for (auto it = leaf_sums_.lower_bound(first); it != leaf_sums_.end() && it->first < end; ++it) {
+    sum += it->second;
+  }
+  return sum;
+}
+
 uint64_t SimEngine::ValueCount(uint32_t db, uint16_t slot) const {
   const auto it = value_counts_.find(uint64_t{db} << 16 | slot);
   return it == value_counts_.end() ? 0 : it->second;
@@ -66,7 +74,7 @@ uint64_t SimEngine::ValueCount(uint32_t db, uint16_t slot) const {
 
 EngineStats SimEngine::stats() const {
   EngineStats stats;
-  stats.records = records_.size();
+  stats.records = records_.size() - hints_;
   stats.syncs = syncs_;
   return stats;
 }
@@ -95,7 +103,7 @@ void SimEngine::Crash(bool lose_unsynced_tail) {
   // What survived is replayed from the log and synced before the node serves.
   undo_.clear();
   for (auto& [position, stored] : records_) stored.sequence = 0;
-  applied_ = written_ = synced_ = 0;
+  applied_ = written_ = synced_ = wanted_ = 0;
 }
 
 void SimEngine::Remember(const Position& position, const std::string* old) {
@@ -106,6 +114,10 @@ void SimEngine::Remember(const Position& position, const std::string* old) {
 void SimEngine::Account(const Position& position, std::string_view image, bool add) {
   const auto record = ParseRecord(image);
   CHECK(record.has_value());
+  if (IsHint(position)) {
+    hints_ += add ? 1 : -1;
+    return;
+  }
   uint64_t& sum = leaf_sums_[position.leaf()];
   sum += add ? record->version_hash : -record->version_hash;
   if (record->has_value) {

@@ -32,9 +32,11 @@ class SimEngine : public StorageEngine {
   uint64_t Drop(const Position& position) override;
   Result<void> Flush() override;
   Sequences sequences() const override;
+  void SyncSoon(uint64_t sequence) override { wanted_ = std::max(wanted_, sequence); }
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override;
   uint64_t LeafSum(uint32_t leaf) const override;
+  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override;
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override;
   bool Full() const override { return false; }
   EngineStats stats() const override;
@@ -42,6 +44,9 @@ class SimEngine : public StorageEngine {
   SyncPolicy policy() const { return policy_; }
   uint64_t written() const { return written_; }
   bool HasUnsynced() const { return synced_ < written_; }
+  bool SyncIsWanted() const {
+    return policy_ == SyncPolicy::kEverySecond && wanted_ > synced_ && HasUnsynced();
+  }
   void MarkSynced(uint64_t sequence);
   // The process dies and starts again: sequences begin anew.
   void Crash(bool lose_unsynced_tail);
@@ -69,11 +74,13 @@ class SimEngine : public StorageEngine {
   const SyncPolicy policy_;
   absl::btree_map<Position, Stored> records_;
   std::deque<Undo> undo_;  // of what is not synced, oldest first
-  absl::flat_hash_map<uint32_t, uint64_t> leaf_sums_;
+  absl::btree_map<uint32_t, uint64_t> leaf_sums_;
   absl::flat_hash_map<uint64_t, uint64_t> value_counts_;  // by db << 16 | slot
   uint64_t applied_ = 0;
   uint64_t written_ = 0;
   uint64_t synced_ = 0;
+  uint64_t wanted_ = 0;  // by SyncSoon
+  uint64_t hints_ = 0;   // of the records
   uint64_t syncs_ = 0;
   PutObserver observer_;
   std::function<std::string(const Position&, std::string)> mutation_;

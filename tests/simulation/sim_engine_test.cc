@@ -66,6 +66,8 @@ TEST(SimEngineTest, LeafSumsAndCountsFollowEveryWrite) {
   const Written one = RecordOf("k", 1);
   engine.Put(one.position, one.image);
   EXPECT_EQ(engine.LeafSum(one.position.leaf()), ParseRecord(one.image)->version_hash);
+  EXPECT_EQ(engine.SumOfLeaves(0, kLeafCount), ParseRecord(one.image)->version_hash);
+  EXPECT_EQ(engine.SumOfLeaves(0, one.position.leaf()), 0U);
   EXPECT_EQ(engine.ValueCount(0, one.position.slot), 1U);
   engine.Drop(one.position);
   EXPECT_EQ(engine.LeafSum(one.position.leaf()), 0U);

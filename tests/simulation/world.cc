@@ -57,6 +57,7 @@ World::World(const WorldOptions& options, WorldObserver* observer)
     o.self.bus_port = BusAddress(i).port;
     for (int seed = 0; seed < options.nodes; ++seed) o.seeds.push_back(BusAddress(seed));
     o.settings = options.settings;
+    o.tombstone_min_age_ms = options.tombstone_min_age_ms;
     n.engine.set_put_observer([this, i](const Position& position, std::string_view image) {
       observer_->OnPut(i, position, image);
     });
@@ -165,11 +166,17 @@ void World::Happen(const Event& event) {
     case EventKind::kSynced: {
       SimNode& n = at(node);
       if (n.incarnation != event.b || n.node == nullptr) return;
-      n.sync_planned = false;
-      const bool always = n.engine.policy() == SyncPolicy::kAlways;
-      n.engine.MarkSynced(always ? event.c : n.engine.written());
+      if (event.flag) {
+        n.early_sync_planned = false;
+        n.engine.MarkSynced(event.c);
+      } else {
+        n.sync_planned = false;
+        const bool always = n.engine.policy() == SyncPolicy::kAlways;
+        n.engine.MarkSynced(always ? event.c : n.engine.written());
+      }
       Release(node);
       PlanSync(node);
+      PlanEarlySync(node);
       return;
     }
     case EventKind::kResume: Resume(node); return;
@@ -258,6 +265,7 @@ void World::Apply(int node, Deferred input) {
     return;
   }
   const auto fields = parser_.arguments();
+  if (IsIgnored(fields)) return;
   Note(4, static_cast<uint64_t>(delivery.from), static_cast<uint64_t>(node),
        Hash64(delivery.frame));
   if (trace_) {
@@ -277,6 +285,20 @@ void World::Apply(int node, Deferred input) {
   observer_->OnStep(node, known ? &given : nullptr);
   n.node->Step(NowOf(node), FrameReceived{IdOf(delivery.from), fields}, &effects_);
   observer_->OnStep(node, nullptr);
+}
+
+bool World::IsIgnored(std::span<const std::string_view> fields) const {
+  const bool mutant = options_.mutant == Mutant::kNothingRepaired;
+  switch (FrameType(fields)) {
+    case TreeRequest::kType: return mutant || !options_.anti_entropy;
+    case CompareRequest::kType: return mutant;
+    case MergeRequest::kType: {
+      // A write waits for its answer, a repair does not.
+      MergeRequest merge;
+      return mutant && Decode(fields, &merge) && merge.request == 0;
+    }
+    default: return false;
+  }
 }
 
 template <typename Input>
@@ -304,14 +326,16 @@ void World::EndTurn(int node) {
   const bool early = options_.mutant == Mutant::kAckBeforeStored;
   if (!dies || stage == 2) CHECK(n.engine.Flush().has_value());
   if (!dies || early) {
-    const uint64_t stored = early ? UINT64_MAX : n.engine.sequences().stored;
+    const Sequences reached =
+        early ? Sequences{UINT64_MAX, UINT64_MAX, UINT64_MAX} : n.engine.sequences();
     for (const Send& send : effects_.outbox.sends) {
       Packet packet{send.to, send.response, std::string(effects_.outbox.FrameOf(send))};
-      if (send.after <= stored) {
+      if (MayLeave(send.after, send.synced, reached)) {
         Dispatch(node, std::move(packet));
-      } else {
-        n.waiting.push_back({send.after, std::move(packet)});
+        continue;
       }
+      if (send.synced) n.engine.SyncSoon(send.after);
+      n.waiting.push_back({send.after, send.synced, std::move(packet)});
     }
     for (SendToAddress& send : effects_.sends_to_address) {
       for (int peer = 0; peer < size(); ++peer) {
@@ -324,11 +348,11 @@ void World::EndTurn(int node) {
     const std::vector<Answer> answers = std::move(effects_.answers);
     effects_.answers.clear();
     for (const Answer& answer : answers) {
-      if (answer.after <= stored) {
+      if (answer.after <= reached.stored) {
         Note(6, static_cast<uint64_t>(node), answer.id, answer.result.index());
         observer_->OnAnswer(node, answer);
       } else {
-        n.waiting.push_back({answer.after, answer});
+        n.waiting.push_back({answer.after, false, answer});
       }
     }
   }
@@ -344,6 +368,7 @@ void World::EndTurn(int node) {
         {.time_us = n.busy_until_us, .kind = EventKind::kResume, .a = static_cast<uint32_t>(node)});
   }
   PlanSync(node);
+  PlanEarlySync(node);
   PlanTick(node);
 }
 
@@ -355,10 +380,10 @@ void World::Dispatch(int node, Packet packet) {
 
 void World::Release(int node) {
   SimNode& n = at(node);
-  const uint64_t stored = n.engine.sequences().stored;
+  const Sequences reached = n.engine.sequences();
   std::vector<Answer> answers;
   for (auto it = n.waiting.begin(); it != n.waiting.end();) {
-    if (it->after > stored) {
+    if (!MayLeave(it->after, it->synced, reached)) {
       ++it;
       continue;
     }
@@ -402,6 +427,21 @@ void World::PlanSync(int node) {
                 .c = n.engine.written()});
 }
 
+// Under everysec a disk is asked sooner only when somebody waits for it.
+void World::PlanEarlySync(int node) {
+  SimNode& n = at(node);
+  if (n.early_sync_planned || !n.engine.SyncIsWanted()) return;
+  n.early_sync_planned = true;
+  const int64_t takes_us =
+      100 + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(options_.max_sync_us)));
+  events_.Push({.time_us = now_us_ + takes_us,
+                .kind = EventKind::kSynced,
+                .flag = true,
+                .a = static_cast<uint32_t>(node),
+                .b = n.incarnation,
+                .c = n.engine.written()});
+}
+
 void World::Crash(int node, bool lose_tail) {
   SimNode& n = at(node);
   CHECK(n.node != nullptr);
@@ -417,7 +457,7 @@ void World::Crash(int node, bool lose_tail) {
   n.tick_planned_us = INT64_MAX;
   if (n.paused_since_us != 0) n.paused_total_us += now_us_ - n.paused_since_us;
   n.paused_until_us = n.paused_since_us = n.busy_until_us = 0;
-  n.sync_planned = false;
+  n.sync_planned = n.early_sync_planned = false;
   n.crash_stage.reset();
   network_.NodeDown(now_us_, node);
   observer_->OnNodeDown(node);

@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/node.h"
@@ -30,6 +32,7 @@ enum class Mutant : uint8_t {
   kNewestSiblingWins,  // an engine that keeps the newest sibling only
   kSiblingLost,        // a copy with several siblings loses one when it is stored, now and then
   kControlForgotten,   // a restart finds the first control image, whatever was stored since
+  kNothingRepaired,    // no comparison and no read repair arrives
 };
 
 struct WorldOptions {
@@ -40,6 +43,8 @@ struct WorldOptions {
   int64_t min_latency_us = 100;
   int64_t max_latency_us = 1500;
   int64_t max_sync_us = 2000;  // how long a disk takes to sync
+  int64_t tombstone_min_age_ms = 600'000;
+  bool anti_entropy = true;  // false: nobody is asked to compare, for what is told of the rest
   Mutant mutant = Mutant::kNone;
 };
 
@@ -119,6 +124,7 @@ class World {
   };
   struct Waiting {
     uint64_t after = 0;
+    bool synced = false;
     std::variant<Packet, Answer> effect;
   };
   // An input that came while the node stood still.
@@ -143,6 +149,7 @@ class World {
     int64_t slow_since_us = 0;
     int64_t busy_until_us = 0;
     bool sync_planned = false;
+    bool early_sync_planned = false;
     std::optional<int> crash_stage;
   };
 
@@ -160,10 +167,12 @@ class World {
   void Feed(int node, const Input& input);
   void EndTurn(int node);
   bool CrashesAt(int node, int stage) const;
+  bool IsIgnored(std::span<const std::string_view> fields) const;
   void Dispatch(int node, Packet packet);
   void Release(int node);
   void PlanTick(int node);
   void PlanSync(int node);
+  void PlanEarlySync(int node);
   void Note(uint64_t what, uint64_t a, uint64_t b, uint64_t c);
   const WorldOptions options_;
   WorldObserver* observer_;

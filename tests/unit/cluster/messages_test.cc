@@ -14,7 +14,8 @@ namespace {
 using AnyMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
-                 CountRequest, CountResponse, Ping, Pong>;
+                 CountRequest, CountResponse, Ping, Pong, HoldsRequest, HoldsResponse, ReapRequest,
+                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest>;
 
 std::string FrameOf(const AnyMessage& message) {
   std::string frame;
@@ -44,19 +45,22 @@ std::vector<AnyMessage> Samples() {
   updated.which = 'W';
   updated.needed = 2;
   updated.answered = 1;
+  updated.sloppy = true;
   updated.result = {UpdateResult::Type::kInteger, INT64_MIN, "text"};
   ScanResponse scanned;
   scanned.request = 11;
   scanned.next = kCursorEnd;
   scanned.entries = {{"a", "object"}, {std::string_view("\0b", 2), ""}};
   return {
-      ReadRequest{1, 2, UINT64_MAX, 15, "key"},
+      ReadRequest{1, 2, UINT64_MAX, true, 15, "key"},
       ReadResponse{1, ReadStatus::kObject, "object"},
       ReadResponse{1, ReadStatus::kSame, {}},
       CompareRequest{2, 3, 0xffffffffffffffffULL, 1, std::string_view("\r\n\0", 3)},
-      MintRequest{3, 4, 5, true, Kind::kTombstone, -1, 6, {7, -8}, "key", "context", ""},
+      MintRequest{
+          3, 4, 5, true, Kind::kTombstone, -1, UINT64_MAX, 6, {7, -8}, "key", "context", ""},
       MintResponse{6, MintStatus::kTooMany, "", "why"},
-      MergeRequest{7, 8, true, 9, "key", std::string_view("\0\1\2", 3)},
+      MergeRequest{7, 8, true, false, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
+      MergeRequest{7, 8, false, true, 0, {4, 5}, 9, "key", ""},
       MergeResponse{8, true},
       update,
       updated,
@@ -66,6 +70,15 @@ std::vector<AnyMessage> Samples() {
       CountResponse{15, "\x10\x01"},
       Ping{17, 18, {19, 20}},
       Pong{19},
+      HoldsRequest{20, 21, 22, "key", "context"},
+      HoldsResponse{23, true},
+      ReapRequest{24, 25, 16383, "entries"},
+      ReapResponse{26, true, std::string_view("\0\1", 2)},
+      ReapCommit{28, {29, 30}, 31, "entries"},
+      TreeRequest{21, 22, TreeLevel::kLeaf, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
+      TreeResponse{23, false, true, {1, 2, 3}, "groups"},
+      TreeResponse{23, true, false, {}, {}},
+      FetchRequest{24, 25, "positions"},
   };
 }
 

@@ -126,6 +126,13 @@ TYPED_TEST(EngineTest, CountsValuesAndNotTombstones) {
   this->engine().Put(at, TestRecord("k", 2, "", 2, Kind::kTombstone));
   EXPECT_EQ(this->engine().ValueCount(2, at.slot), 0u);
   EXPECT_NE(this->engine().LeafSum(at.leaf()), value_sum);
+  this->engine().Put(TestPosition("other", 2), TestRecord("other", 1, "v", 2));
+  const uint32_t other = TestPosition("other", 2).leaf();
+  EXPECT_EQ(this->engine().SumOfLeaves(0, kLeafCount),
+            this->engine().LeafSum(at.leaf()) + this->engine().LeafSum(other));
+  EXPECT_EQ(this->engine().SumOfLeaves(other, other + 1), this->engine().LeafSum(other));
+  EXPECT_EQ(this->engine().SumOfLeaves(other, other), 0u);
+  this->engine().Drop(TestPosition("other", 2));
   EXPECT_EQ(this->engine().stats().records, 1u);
   this->engine().Drop(at);
   EXPECT_EQ(this->engine().LeafSum(at.leaf()), 0u);

@@ -1,0 +1,287 @@
+#include "cluster/anti_entropy.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/coding.h"
+
+namespace cartwheel {
+
+// --- answering others ---
+
+void AntiEntropy::OnTreeRequest(const Turn& turn, NodeId from, const TreeRequest& request) {
+  TreeResponse response;
+  response.request = request.request;
+  response.refused = request.epoch != context_->epoch();
+  std::string groups;
+  if (!response.refused) {
+    // Both of us need not begin at once: what it finds it repairs on both sides.
+    if (request.level == TreeLevel::kRoot) std::erase(soon_, from);
+    bool understood = true;
+    const MerkleTree tree(context_->replica.engine(), &*context_->ring, context_->self(), from);
+    groups = GroupsBelow(tree, request, &understood, &response);
+    if (!understood) {
+      ++context_->counters.messages_bad;
+      return;
+    }
+    response.groups = groups;
+  }
+  const size_t frames_before = turn.effects->outbox.frames.size();
+  turn.Respond(from, response);
+  context_->counters.anti_entropy_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
+}
+
+// What is below the nodes whose sums differ. Refuses when this node cannot read.
+std::string AntiEntropy::GroupsBelow(const MerkleTree& tree, const TreeRequest& request,
+                                     bool* understood, TreeResponse* response) const {
+  std::string groups;
+  const auto entries = ReadTreeEntries(request.entries);
+  *understood = entries.has_value();
+  if (!entries) return groups;
+  size_t room = kMaxLeafVersions;
+  for (const TreeEntry& entry : *entries) {
+    if (!tree.Has(request.level, entry.index)) continue;
+    if (tree.Sum(request.level, entry.index) == entry.sum) continue;
+    std::string below;
+    if (request.level != TreeLevel::kLeaf) {
+      const auto children = static_cast<TreeLevel>(static_cast<int>(request.level) + 1);
+      for (const uint32_t child : tree.Children(request.level, entry.index)) {
+        PutFixed64(&below, tree.Sum(children, child));
+      }
+      PutTreeGroup(entry.index, below, &groups);
+      continue;
+    }
+    std::vector<VersionAt> versions;
+    const Position first = std::max(FirstOfLeaf(entry.index), request.from);
+    const auto stopped = tree.List(first, LastOfLeaf(entry.index), room, &versions);
+    if (!stopped) {
+      response->refused = true;
+      return {};
+    }
+    room -= versions.size();
+    for (const VersionAt& version : versions) PutLeafVersion(version, &below);
+    PutTreeGroup(entry.index, below, &groups);
+    if (*stopped) {
+      response->more = true;
+      response->next = **stopped;
+      break;
+    }
+  }
+  return groups;
+}
+
+void AntiEntropy::OnFetchRequest(const Turn& turn, NodeId from, const FetchRequest& request) {
+  auto positions = ReadPositions(request.positions);
+  if (!positions || positions->size() > kMaxFetched) {
+    ++context_->counters.messages_bad;
+    return;
+  }
+  if (request.epoch != context_->epoch()) {
+    TreeResponse refusal;
+    refusal.request = request.request;
+    refusal.refused = true;
+    turn.Respond(from, refusal);
+    return;
+  }
+  std::erase_if(*positions, [&](const Position& position) {
+    return !context_->Replicates(position.slot, from);
+  });
+  // A peer compares with one node at a time: what it asked for before it wants no more.
+  for (auto it = fetches_.begin(); it != fetches_.end();) {
+    if (it->second.from != from) {
+      ++it;
+      continue;
+    }
+    sender_.Cancel(it->first);
+    it = fetches_.erase(it);
+  }
+  const uint64_t job = sender_.Begin(turn, from, false, *std::move(positions));
+  fetches_[job] = {from, request.request};
+  GoOn(turn);
+}
+
+// --- comparing ---
+
+void AntiEntropy::OnTreeResponse(const Turn& turn, NodeId from, const TreeResponse& response) {
+  if (!comparison_ || comparison_->peer() != from) return;
+  comparison_->OnTreeResponse(turn, response);
+  GoOn(turn);
+}
+
+void AntiEntropy::OnMerged(const Turn& turn, NodeId from, const MergeRequest& request) {
+  if (!comparison_ || comparison_->peer() != from || !comparison_->fetches()) return;
+  comparison_->OnMerged(turn, context_->Locate(request.db, request.key), request.object.size());
+}
+
+bool AntiEntropy::OnMergeResponse(const Turn& turn, const MergeResponse& response) {
+  if (!sender_.OnMergeResponse(turn, response)) return false;
+  GoOn(turn);
+  return true;
+}
+
+// --- when, and with whom ---
+
+void AntiEntropy::CompareSoon(NodeId peer, int64_t when_us) {
+  if (soon_.empty()) soon_us_ = when_us;
+  soon_us_ = std::min(soon_us_, when_us);
+  if (std::find(soon_.begin(), soon_.end(), peer) == soon_.end()) soon_.push_back(peer);
+}
+
+void AntiEntropy::OnAlive(const Turn& turn, NodeId peer) {
+  // Each of two nodes that were parted sees the other come: one of them is first.
+  CompareSoon(peer, turn.now.mono_us + static_cast<int64_t>(context_->random.Below(kJitterUs)));
+}
+
+void AntiEntropy::OnPeerLost(const Turn& turn, NodeId peer) {
+  sender_.OnPeerLost(peer);
+  if (comparison_ && comparison_->peer() == peer) comparison_->End(Comparison::State::kFailed);
+  GoOn(turn);
+}
+
+void AntiEntropy::OnRingChanged(const Turn& turn) {
+  if (comparison_) comparison_->End(Comparison::State::kRefused);
+  for (const auto& [job, fetch] : fetches_) sender_.Cancel(job);
+  fetches_.clear();
+  // Others learn of it about now.
+  const auto jitter_us = static_cast<int64_t>(context_->random.Below(kJitterUs));
+  for (const Member& member : context_->state->members) {
+    if (member.id != context_->self()) CompareSoon(member.id, turn.now.mono_us + jitter_us);
+  }
+  round_us_ = turn.now.mono_us + kGossipIntervalsBetween * GossipIntervalUs() + jitter_us;
+  GoOn(turn);
+}
+
+void AntiEntropy::StartRepair(const Turn& turn, uint64_t client) {
+  repair_clients_.push_back(client);
+  GoOn(turn);
+}
+
+void AntiEntropy::Tick(const Turn& turn) {
+  sender_.Tick(turn);
+  if (comparison_) comparison_->Tick(turn);
+  GoOn(turn);
+}
+
+int64_t AntiEntropy::NextDeadline() const {
+  const int64_t next = sender_.NextDeadline();
+  if (comparison_) return std::min(next, comparison_->NextDeadline());
+  if (repair_) return std::min(next, repair_->next_us);
+  return std::min({next, round_us_, soon_.empty() ? kNever : soon_us_});
+}
+
+void AntiEntropy::GoOn(const Turn& turn) {
+  EndFetches(turn);
+  while (comparison_ || ContinueRepair(turn)) {
+    if (comparison_->state() == Comparison::State::kRunning) return;
+    Conclude(turn);
+  }
+  BeginDue(turn);
+}
+
+void AntiEntropy::EndFetches(const Turn& turn) {
+  for (const ObjectSender::Ended& sent : sender_.TakeEnded()) {
+    if (comparison_) comparison_->OnSent(turn, sent);
+    const auto fetch = fetches_.find(sent.job);
+    if (fetch == fetches_.end()) continue;
+    if (!sent.failed) {
+      TreeResponse done;
+      done.request = fetch->second.request;
+      turn.Respond(fetch->second.from, done);
+    }
+    fetches_.erase(fetch);
+  }
+}
+
+void AntiEntropy::Conclude(const Turn& turn) {
+  StatusCounters& counters = context_->counters;
+  const NodeId peer = comparison_->peer();
+  const uint64_t keys = comparison_->keys_repaired();
+  const Comparison::State state = comparison_->state();
+  comparison_.reset();
+  counters.anti_entropy_keys_repaired += keys;
+  if (state == Comparison::State::kDone) {
+    ++counters.anti_entropy_rounds;
+    counters.anti_entropy_last = static_cast<uint64_t>(turn.now.wall_ms);
+  }
+  if (keys > 0) {
+    turn.effects->log.push_back(
+        {LogLevel::kVerbose,
+         "compared with node " + FormatNodeId(peer) + ": " + std::to_string(keys) + " repaired"});
+  }
+  const int64_t again_us = turn.now.mono_us + GossipIntervalUs();
+  const bool refused = state == Comparison::State::kRefused;
+  if (for_repair_ && repair_) {
+    repair_->keys += keys;
+    if (refused && ++repair_->refusals <= kMaxRefusals) {
+      repair_->peers.push_back(peer);
+      repair_->next_us = again_us;
+    }
+  } else if (refused) {
+    CompareSoon(peer, again_us);
+  }
+  for_repair_ = false;
+}
+
+// True when it has begun a comparison, or waits to.
+bool AntiEntropy::ContinueRepair(const Turn& turn) {
+  if (!repair_) {
+    if (repair_clients_.empty()) return false;
+    repair_.emplace();
+    repair_->clients = std::exchange(repair_clients_, {});
+    for (const Member& member : context_->state->members) {
+      if (member.id != context_->self()) repair_->peers.push_back(member.id);
+    }
+  }
+  std::erase_if(repair_->peers, [this](NodeId peer) { return !context_->liveness.IsAlive(peer); });
+  if (repair_->peers.empty()) {
+    const uint64_t applied = context_->replica.engine()->sequences().applied;
+    for (const uint64_t client : repair_->clients) {
+      turn.effects->answers.push_back({client, applied, RepairAnswer{repair_->keys}});
+    }
+    repair_.reset();
+    return ContinueRepair(turn);
+  }
+  if (repair_->next_us > turn.now.mono_us) return false;
+  const NodeId peer = repair_->peers.front();
+  repair_->peers.erase(repair_->peers.begin());
+  Begin(turn, peer, true);
+  return true;
+}
+
+void AntiEntropy::BeginDue(const Turn& turn) {
+  if (repair_) return;
+  const int64_t now_us = turn.now.mono_us;
+  std::erase_if(soon_, [this](NodeId peer) { return !context_->liveness.IsAlive(peer); });
+  if (!soon_.empty() && soon_us_ <= now_us) {
+    const NodeId peer = soon_.front();
+    soon_.erase(soon_.begin());
+    return Begin(turn, peer, false);
+  }
+  if (round_us_ > now_us) return;
+  round_us_ = now_us + kGossipIntervalsBetween * GossipIntervalUs();
+  const NodeId peer = NextInTurn();
+  if (peer == 0) return;
+  last_in_turn_ = peer;
+  Begin(turn, peer, false);
+}
+
+void AntiEntropy::Begin(const Turn& turn, NodeId peer, bool for_repair) {
+  for_repair_ = for_repair;
+  comparison_.emplace(context_, &sender_, peer);
+  comparison_->Begin(turn);
+}
+
+// The live peer after the last one by id, and round; 0 when there is none.
+NodeId AntiEntropy::NextInTurn() const {
+  NodeId first = 0;
+  NodeId next = 0;
+  for (const Member& member : context_->state->members) {
+    if (member.id == context_->self() || !context_->liveness.IsAlive(member.id)) continue;
+    if (first == 0 || member.id < first) first = member.id;
+    if (member.id > last_in_turn_ && (next == 0 || member.id < next)) next = member.id;
+  }
+  return next != 0 ? next : first;
+}
+
+}  // namespace cartwheel

@@ -1,0 +1,111 @@
+// Handoff: gives copies that this node keeps for others to those they belong to (Dynamo, section
+// 4.6): hints, and left-overs, its own copies of slots that the ring has since given to others.
+//
+// Nobody gives up a copy before W of the key's N have said, synced, that they hold it or something
+// that covers it; a hint's own node must be one of them while it is of the N. A hint that is too
+// old (hints-max-age), or that has no room (hints-max-bytes), is let go without its node, but not
+// without the W. Whoever has not seen the copy is sent it, so that what was taken while most of the
+// N were away gets round.
+//
+// It walks target by target, slot by slot, with a bounded number of copies in flight, and begins
+// anew after a pause while something is left. A state machine like all of the core.
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/inlined_vector.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/messages.h"
+#include "cluster/node_context.h"
+
+namespace cartwheel {
+
+class Handoff {
+ public:
+  explicit Handoff(NodeContext* context) : context_(context) {}
+
+  // Answers to its own requests; false when the request is not one of them.
+  bool OnMergeResponse(NodeId from, const MergeResponse& response);
+  void OnHoldsResponse(const Turn& turn, NodeId from, const HoldsResponse& response);
+
+  // A node is there again: what is kept for it goes out at once.
+  void OnAlive(NodeId node, const Now& now);
+  // The ring is another one: there may be left-overs.
+  void OnRingChanged(const Now& now);
+
+  void Tick(const Turn& turn);
+  int64_t NextDeadline() const;  // mono_us
+  // Slots that are not this node's and that it may still hold copies of.
+  bool HasLeftOvers() const { return left_overs_; }
+
+ private:
+  static constexpr NodeId kLeftOvers = 0;  // among the targets
+
+  // A copy that is on its way out.
+  struct Copy {
+    NodeId target = kLeftOvers;
+    Key key;
+    Position position;
+    uint64_t hash = 0;  // of what was offered; another one is offered again later
+    bool needs_target = false;
+    bool gives_up = false;   // on the target, for want of room or time
+    uint64_t own_after = 0;  // this node is of the N by now: the sequence of its own copy
+    int64_t deadline_us = 0;
+    size_t bytes = 0;
+    absl::InlinedVector<NodeId, 4> confirmed;
+  };
+  // One walk over the copies for one target.
+  struct Walk {
+    Position from;  // the first copy that was not looked at
+    size_t in_flight = 0;
+    bool met_any = false;   // copy, in this walk
+    bool released = false;  // some of them
+    int64_t due_us = 0;
+    int64_t pause_us = kMinPauseUs;
+  };
+  struct Found {
+    Position place;
+    std::string image;
+  };
+
+  bool IsIdle() const;
+  void ConfirmOwn();
+  void Go(const Turn& turn, NodeId target, Walk* walk);
+  // The next copies of a walk, in order, and where it goes on; nothing at its end.
+  std::vector<Found> NextHints(NodeId target, Walk* walk) const;
+  std::vector<Found> NextLeftOvers(Walk* walk) const;
+  // Reads on from `first` to `last`; true when the slice is full.
+  bool Collect(const Position& first, const Position& last, std::vector<Found>* found) const;
+  void Offer(const Turn& turn, NodeId target, const Found& found);
+  void SendCopy(const Turn& turn, uint64_t id, const Copy& copy, std::string_view object,
+                NodeId to);
+  void Confirm(uint64_t id, NodeId node);
+  void Forget(uint64_t id);
+  bool IsOverCap(const Object& object, const Now& now) const;
+  KeyRef Ref(const Copy& copy) const {
+    return {copy.position, copy.key.db, copy.key.bytes, copy.target};
+  }
+
+  static constexpr uint64_t kFirstId = uint64_t{1} << 63;  // the coordinator's are below
+  static constexpr size_t kMaxCopies = 2048;
+  static constexpr uint64_t kMaxBytes = 4 << 20;
+  static constexpr size_t kSliceRecords = 256;
+  static constexpr int64_t kSliceUs = 10'000;
+  static constexpr int64_t kLongestRestUs = 100'000;
+  static constexpr int64_t kMinPauseUs = 500'000;
+  static constexpr int64_t kMaxPauseUs = 30'000'000;
+
+  NodeContext* context_;
+  absl::btree_map<uint64_t, Copy> copies_;  // by request id: in the order of their deadlines
+  absl::btree_map<NodeId, Walk> walks_;     // by target
+  bool left_overs_ = false;
+  uint64_t bytes_ = 0;  // of the copies in flight
+  uint64_t last_id_ = kFirstId;
+  int64_t next_us_ = 0;  // the next Tick, while there is anything
+};
+
+}  // namespace cartwheel

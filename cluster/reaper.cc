@@ -1,0 +1,262 @@
+#include "cluster/reaper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "cluster/hybrid_clock.h"
+#include "storage/record.h"
+
+namespace cartwheel {
+namespace {
+
+bool AllDead(const Object& object, const View& view) { return object.Newest(view) == nullptr; }
+
+// Only the actors of what is alive are left in the context.
+void Prune(Object* object) {
+  absl::InlinedVector<CausalContext::Entry, 1> entries;
+  std::vector<Dot> cloud;
+  const auto is_of = [&](const Actor& actor) {
+    return std::any_of(object->siblings.begin(), object->siblings.end(),
+                       [&](const Sibling& sibling) { return sibling.dot.actor == actor; });
+  };
+  for (const CausalContext::Entry& entry : object->context.vector()) {
+    if (is_of(entry.actor)) entries.push_back(entry);
+  }
+  for (const Dot& dot : object->context.cloud()) {
+    if (is_of(dot.actor)) cloud.push_back(dot);
+  }
+  auto pruned = CausalContext::FromParts(std::move(entries), std::move(cloud));
+  CHECK(pruned.has_value());
+  object->context = *std::move(pruned);
+}
+
+}  // namespace
+
+// entries := { high:fixed64 low:fixed64 version_hash:fixed64 }
+void Reaper::Encode(const std::vector<Entry>& entries, std::string* out) {
+  for (const Entry& entry : entries) {
+    PutFixed64(out, entry.position.high);
+    PutFixed64(out, entry.position.low);
+    PutFixed64(out, entry.hash);
+  }
+}
+
+std::optional<std::vector<Reaper::Entry>> Reaper::Decode(uint16_t slot, std::string_view bytes) {
+  std::vector<Entry> entries;
+  Reader reader(bytes);
+  while (reader.ok() && !reader.done()) {
+    const uint64_t high = reader.Fixed64();
+    const uint64_t low = reader.Fixed64();
+    entries.push_back({{slot, high, low}, reader.Fixed64()});
+  }
+  if (!reader.ok()) return std::nullopt;
+  return entries;
+}
+
+// A copy is dead and old when its last write and, for values, the end of their time are both so far
+// back. A long context is pruned only when nothing was written for as long.
+bool Reaper::MayGo(const Now& now, const RecordView& record, const Object& object,
+                   int64_t patience) const {
+  const View view = context_->ViewOf(record.db, now);
+  const int64_t before_ms = now.wall_ms - patience * context_->options.tombstone_min_age_ms;
+  if (object.siblings.empty()) return false;
+  for (const Sibling& sibling : object.siblings) {
+    if (HybridClock::ToWall(sibling.time) > before_ms) return false;
+    if (sibling.expires_at_ms > before_ms) return false;
+  }
+  return AllDead(object, view) || object.context.size() > kLongContext;
+}
+
+// The first of the replicas proposes as soon as it may; the others, for what that one does not have
+// any more, after two, three times as long. Nothing: not one of them.
+std::optional<int64_t> Reaper::Patience(uint16_t slot) const {
+  const auto replicas = context_->ring->Replicas(slot);
+  const auto at = std::find(replicas.begin(), replicas.end(), context_->self());
+  if (at == replicas.end()) return std::nullopt;
+  return at - replicas.begin() + 1;
+}
+
+bool Reaper::IsClear(uint16_t slot) const {
+  return !context_->replica.hints().AnyIn(slot) && !handoff_->HasLeftOvers();
+}
+
+bool Reaper::Votes(const Turn& turn, const Entry& entry) const {
+  const auto found = context_->replica.engine()->Get(entry.position);
+  // What cannot be read is not nothing.
+  if (!found) return false;
+  if (!found->has_value()) return true;
+  const auto record = ParseRecord((*found)->image);
+  Object object;
+  if (!record || record->version_hash != entry.hash || !DecodeObject(record->object, &object)) {
+    return false;
+  }
+  return MayGo(turn.now, *record, object);
+}
+
+void Reaper::OnRequest(const Turn& turn, NodeId from, const ReapRequest& request) {
+  const auto entries = Decode(request.slot, request.entries);
+  if (!entries || request.epoch != context_->epoch()) return;
+  std::string votes;
+  // Of members that are not of the N it is asked only whether they are clear.
+  const bool replicates = context_->Replicates(request.slot, context_->self());
+  for (const Entry& entry : *entries) votes.push_back(!replicates || Votes(turn, entry) ? 1 : 0);
+  // Whatever this rests on is on the disk when it is said.
+  turn.RespondSynced(
+      from,
+      ReapResponse{.request = request.request, .clear = IsClear(request.slot), .votes = votes},
+      context_->replica.engine()->sequences().applied);
+}
+
+void Reaper::Tick(const Turn& turn) {
+  const int64_t now_us = turn.now.mono_us;
+  if (now_us < next_us_) return;
+  next_us_ = now_us + kSliceUs;
+  if (asked_) {
+    // Somebody is away: what was proposed is found again in a later walk.
+    if (now_us >= deadline_us_) asked_.reset();
+    return;
+  }
+  if (!waiting_.empty() && waiting_.front().due_us <= now_us) {
+    Batch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    Ask(turn, std::move(batch));
+    return;
+  }
+  if (waiting_.size() < kMaxWaiting) Find(turn);
+}
+
+// Walks on to the end of the next slot that has something to drop.
+void Reaper::Find(const Turn& turn) {
+  Batch batch;
+  batch.epoch = context_->epoch();
+  uint32_t looked = 0;
+  bool at_end = true;
+  (void)context_->replica.engine()->Scan(
+      from_, kLastPosition, [&](const Position& position, std::string_view image) {
+        const bool enough = batch.entries.size() == kBatchEntries ||
+                            (!batch.entries.empty() && position.slot != batch.slot);
+        if (enough || looked++ == kSliceRecords) {
+          from_ = position;
+          at_end = false;
+          return false;
+        }
+        const std::optional<int64_t> patience = Patience(position.slot);
+        if (!patience) return true;
+        const auto record = ParseRecord(image);
+        Object object;
+        if (!record || !DecodeObject(record->object, &object)) return true;
+        if (!MayGo(turn.now, *record, object, *patience)) return true;
+        batch.slot = position.slot;
+        batch.entries.push_back({position, record->version_hash});
+        return true;
+      });
+  met_ += batch.entries.size();
+  if (at_end) {
+    context_->counters.tombstones_pending = std::exchange(met_, 0);
+    from_ = Position();
+    const int64_t pause_us = context_->options.tombstone_min_age_ms * 1000 / 10;
+    next_us_ = turn.now.mono_us + std::clamp(pause_us, kSliceUs, kMaxPauseUs);
+  }
+  if (!batch.entries.empty()) Ask(turn, std::move(batch));
+}
+
+void Reaper::Ask(const Turn& turn, Batch batch) {
+  if (batch.epoch != context_->epoch() || !IsClear(batch.slot)) return;
+  std::erase_if(batch.entries, [&](const Entry& entry) { return !Votes(turn, entry); });
+  if (batch.entries.empty()) return;
+  silent_.clear();
+  for (const Member& member : context_->state->members) {
+    if (member.id == context_->self()) continue;
+    if (!context_->liveness.IsAlive(member.id)) return;
+    silent_.insert(member.id);
+  }
+  std::string entries;
+  Encode(batch.entries, &entries);
+  ++request_;
+  for (const NodeId node : silent_) {
+    turn.Request(
+        node,
+        ReapRequest{
+            .request = request_, .epoch = batch.epoch, .slot = batch.slot, .entries = entries});
+  }
+  asked_ = std::move(batch);
+  deadline_us_ = turn.now.mono_us + 4 * context_->options.replica_timeout_ms * 1000;
+  if (silent_.empty()) Finish(turn);
+}
+
+void Reaper::OnResponse(const Turn& turn, NodeId from, const ReapResponse& response) {
+  if (!asked_ || response.request != request_ || silent_.count(from) == 0) return;
+  if (!response.clear || response.votes.size() != asked_->entries.size()) {
+    asked_.reset();
+    return;
+  }
+  // A vote against an entry takes it out for good; the others' votes are by the same numbers, so it
+  // stays in its place until all have answered.
+  for (size_t i = 0; i < response.votes.size(); ++i) {
+    if (response.votes[i] != 1) asked_->entries[i].hash = 0;
+  }
+  silent_.erase(from);
+  if (silent_.empty()) Finish(turn);
+}
+
+// A round is over, and nobody is against what is left.
+void Reaper::Finish(const Turn& turn) {
+  Batch batch = *std::exchange(asked_, std::nullopt);
+  std::erase_if(batch.entries, [](const Entry& entry) { return entry.hash == 0; });
+  if (batch.entries.empty() || batch.epoch != context_->epoch()) return;
+  if (batch.round == 1) {
+    batch.round = 2;
+    batch.due_us = turn.now.mono_us + context_->OldestDataUs() + kSliceUs;
+    waiting_.push_back(std::move(batch));
+    return;
+  }
+  Commit(turn, batch);
+}
+
+void Reaper::Commit(const Turn& turn, const Batch& batch) {
+  std::string entries;
+  Encode(batch.entries, &entries);
+  for (const NodeId node : context_->ring->Replicas(batch.slot)) {
+    if (node == context_->self()) continue;
+    turn.Request(node, ReapCommit{.epoch = batch.epoch,
+                                  .stamp = context_->StampOf(turn),
+                                  .slot = batch.slot,
+                                  .entries = entries});
+  }
+  Apply(turn, batch.entries);
+}
+
+void Reaper::OnCommit(const Turn& turn, NodeId from, const ReapCommit& commit) {
+  const auto entries = Decode(commit.slot, commit.entries);
+  const int64_t waited_us = context_->transit.Waited(from, commit.stamp, turn.now.mono_us);
+  if (!entries || commit.epoch != context_->epoch() || waited_us > context_->OldestDataUs() / 4) {
+    return;
+  }
+  Apply(turn, *entries);
+}
+
+void Reaper::Apply(const Turn& turn, const std::vector<Entry>& entries) {
+  for (const Entry& entry : entries) {
+    const auto found = context_->replica.engine()->Get(entry.position);
+    if (!found || !found->has_value()) continue;
+    const std::string image((*found)->image);
+    const auto record = ParseRecord(image);
+    Object object;
+    if (!record || record->version_hash != entry.hash || !DecodeObject(record->object, &object)) {
+      continue;
+    }
+    const KeyRef key{entry.position, record->db, record->key};
+    if (AllDead(object, context_->ViewOf(record->db, turn.now))) {
+      context_->replica.Drop(key, entry.hash);
+      ++context_->counters.tombstones_dropped;
+    } else if (object.context.size() > kLongContext) {
+      Prune(&object);
+      context_->replica.Replace(key, object);
+      ++context_->counters.contexts_pruned;
+    }
+  }
+}
+
+}  // namespace cartwheel
