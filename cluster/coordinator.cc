@@ -169,7 +169,7 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
         MarkFailed(op, asked.node);
       }
       if (op->what == What::kDelete) {
-        DeleteAfterRead(turn, op);
+        FinishRead(turn, op);
       } else {
         CheckRead(turn, op);
       }

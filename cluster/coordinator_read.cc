@@ -153,6 +153,7 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
 }
 
 void Coordinator::FinishRead(const Turn& turn, Operation* op) {
+  context_->counters.sloppy_reads += op->read.AllReplicas() ? 0 : 1;
   switch (op->what) {
     case What::kDelete: DeleteAfterRead(turn, op); break;
     case What::kUpdate: ApplyAfterRead(turn, op); break;
@@ -166,7 +167,7 @@ void Coordinator::FinishRead(const Turn& turn, Operation* op) {
 
 void Coordinator::FailRead(const Turn& turn, Operation* op) {
   if (op->what == What::kDelete) {
-    DeleteAfterRead(turn, op);
+    FinishRead(turn, op);
   } else {
     FinishNoQuorum(turn, op, 'R');
   }

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Chaos: five real nodes whose buses a proxy joins (fault_proxy.cc), clients that write all the
 while (chaos_client.cc), and faults by a seeded schedule. After each kind of fault everything is
-healed, the nodes must agree, and what the clients were told is checked. At the end a table; the
-exit status is 1 when anything was violated.
+healed, hints must get where they belong, the clients go on for a moment in which nothing may fail,
+the nodes must agree, and what the clients were told is checked. At the end a table; the exit status
+is 1 when anything was violated. Of the table: "stale" are reads that missed something where
+fallbacks may have taken part, which is allowed; "stale-read" those that must not (quorum_watch.h).
 
     redis-tests/chaos.py [--seed S] [--minutes M] [--kills N] [--faults KIND,...]
 
@@ -25,9 +27,11 @@ import cluster
 NODES = 5
 PROGRAMS = os.environ.get("CARTWHEEL_CHAOS", os.path.join(cluster.ROOT, "build", "redis-tests"))
 AGREE_SECONDS = 60
+CALM_SECONDS = 0.7
 # Of the checker's findings, those that have a column of their own.
 COLUMNS = ("lost", "resurrected", "stale-read")
 OTHERS = ("invented", "two-values", "wrong-answer", "unexpected")
+FAILURES = ("unknown", "refused", "unreachable", "failed-reads")
 
 
 class Program:
@@ -225,6 +229,7 @@ class Chaos:
         self.rate = rate
         self.rows = collections.defaultdict(collections.Counter)
         self.agreed = collections.defaultdict(list)
+        self.drained = collections.defaultdict(list)
         self.violations = []
         self.episodes = 0
         self.programs = contextlib.ExitStack()
@@ -282,15 +287,33 @@ class Chaos:
             row.update(self.counts() - before)
             row["times"] += 1
             time.sleep(self.chance.random() * 0.5)
+        self.calm(kind)
         lines = self.client.ask("finish", AGREE_SECONDS)
         result = numbers(lines[-1])
         agreed_ms = result.pop("agreed-ms")
         if agreed_ms >= 0:
             self.agreed[kind].append(agreed_ms / 1000)
         row.update(result)
-        self.violations += lines[:-1]
         for line in lines[:-1]:
-            print(line, flush=True)
+            self.violation(line)
+
+    def violation(self, line):
+        self.violations.append(line)
+        print(line, flush=True)
+
+    def calm(self, kind):
+        """All is healed: hints get home, and from then on nothing is refused."""
+        drained_ms = numbers(self.client.ask("drain", AGREE_SECONDS)[-1])["drained-ms"]
+        if drained_ms < 0:
+            return self.violation("violation hints remain after %d s: %s" % (
+                AGREE_SECONDS, [node.status("hints-pending") for node in self.nodes]))
+        self.drained[kind].append(drained_ms / 1000)
+        before = self.counts()
+        time.sleep(CALM_SECONDS)
+        calm = self.counts() - before
+        failed = {name: calm[name] for name in FAILURES if calm[name] > 0}
+        if failed:
+            self.violation("violation failures after all was healed, %s: %s" % (kind, failed))
 
     def kill_cycles(self, times):
         """kill -9 of one node, again and again."""
@@ -313,14 +336,17 @@ class Chaos:
 
     def table(self):
         heads = ("fault", "times", "acknowledged", "unknown", "refused", "reads", "failed-reads",
-                 *COLUMNS, "other", "twins", "agreed after (s)")
+                 *COLUMNS, "other", "twins", "stale", "certain-reads", "drained (s)", "agreed (s)")
+
+        def range_of(seconds):
+            return "%.1f to %.1f" % (min(seconds), max(seconds)) if seconds else "never"
         lines = [heads]
         for kind, row in self.rows.items():
-            agreed = self.agreed[kind]
             lines.append((kind, row["times"], row["acknowledged"], row["unknown"], row["refused"],
                           row["reads"], row["failed-reads"], *[row[name] for name in COLUMNS],
-                          sum(row[name] for name in OTHERS), row["twins"],
-                          "%.1f to %.1f" % (min(agreed), max(agreed)) if agreed else "never"))
+                          sum(row[name] for name in OTHERS), row["twins"], row["stale"],
+                          row["certain-reads"], range_of(self.drained[kind]),
+                          range_of(self.agreed[kind])))
         widths = [max(len(str(line[i])) for line in lines) for i in range(len(heads))]
         return "\n".join("  ".join(str(cell).rjust(width) for cell, width in zip(line, widths))
                          for line in lines)

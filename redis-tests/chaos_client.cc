@@ -4,8 +4,11 @@
 //
 //   begin PREFIX SEED  clients start on keys of this prefix         -> "ok"
 //   counts             -> "ok acknowledged=N unknown=N refused=N unreachable=N reads=N ..."
-//   finish SECONDS     clients stop; all nodes are asked with R = N until they agree, so long at
-//                      most; every key's history is checked        -> "ok agreed-ms=N lost=N ..."
+//   drain SECONDS      clients go on, until every node has shown that it keeps no hint of what was
+//                      written before, so long at most             -> "ok drained-ms=N" (-1: some do)
+//   finish SECONDS     clients stop; all nodes are asked with R = N until they agree and keep no
+//                      hints, so long at most; every key's history is checked
+//                                                                  -> "ok agreed-ms=N lost=N ..."
 //                      (-1: they did not agree). Each violation is a line "violation ..." before
 //                      it, and what happened to its key a file in HISTORY_DIRECTORY.
 //
@@ -28,6 +31,7 @@
 #include "redis-tests/chaos_worker.h"
 #include "redis-tests/history_checker.h"
 #include "redis-tests/replies.h"
+#include "redis-tests/status_poller.h"
 
 namespace cartwheel::chaos {
 namespace {
@@ -38,15 +42,15 @@ constexpr int kMixedKeys = 12;
 constexpr int kOwnKeysEach = 2;
 constexpr int64_t kPollTimeoutMs = 2000;
 constexpr auto kPollGap = std::chrono::milliseconds(100);
-// R + W > N, and today only a key's N replicas take writes of it and answer reads.
-constexpr bool kStrictReads = true;
 
 class Run {
  public:
   Run(std::string directory, uint64_t rate, std::vector<int> ports)
       : directory_(std::move(directory)),
         gap_us_(static_cast<int64_t>(1'000'000 * kWorkers / rate)),
-        ports_(std::move(ports)) {}
+        ports_(std::move(ports)),
+        watch_(ports_.size()),
+        poller_(ports_, &watch_) {}
 
   void Begin(const std::string& prefix, uint64_t seed) {
     prefix_ = prefix;
@@ -74,6 +78,16 @@ class Run {
     return text.str();
   }
 
+  // The milliseconds that it took, or -1.
+  int64_t Drain(int64_t seconds) const {
+    const int64_t began_us = NowUs();
+    while (NowUs() < began_us + seconds * 1'000'000) {
+      if (watch_.DrainedAfter(began_us)) return (NowUs() - began_us) / 1000;
+      std::this_thread::sleep_for(kPollGap);
+    }
+    return -1;
+  }
+
   void Finish(int64_t seconds) {
     const int64_t began_us = NowUs();
     for (const auto& worker : workers_) worker->Stop();
@@ -81,9 +95,9 @@ class Run {
     const bool agreed = Agree(began_us + seconds * 1'000'000, &finals);
     const int64_t agreed_ms = agreed ? (NowUs() - began_us) / 1000 : -1;
     std::array<uint64_t, std::size(kFaultNames)> faults{};
-    uint64_t twins = 0;
+    Verdict all;
     for (size_t key = 0; key < keys_.size() && agreed; ++key)
-      CheckKey(key, finals[key], &faults, &twins);
+      CheckKey(key, finals[key], &faults, &all);
     size_t unexpected = 0;
     for (const auto& worker : workers_) {
       unexpected += worker->unexpected().size();
@@ -96,7 +110,9 @@ class Run {
     std::cout << "ok agreed-ms=" << agreed_ms << " keys=" << keys_.size();
     for (size_t i = 0; i < faults.size(); ++i)
       std::cout << " " << kFaultNames[i] << "=" << faults[i];
-    std::cout << " unexpected=" << unexpected << " twins=" << twins << std::endl;
+    std::cout << " unexpected=" << unexpected << " twins=" << all.returned_twins
+              << " stale=" << all.stale_reads << " certain-reads=" << all.certain_reads
+              << std::endl;
   }
 
  private:
@@ -119,10 +135,13 @@ class Run {
   }
 
   void CheckKey(size_t key, const FinalState& final_state,
-                std::array<uint64_t, std::size(kFaultNames)>* faults, uint64_t* twins) const {
-    const KeyHistory history = HistoryOf(key);
-    const Verdict verdict = HistoryChecker(history, final_state, kStrictReads).Check();
-    *twins += verdict.returned_twins;
+                std::array<uint64_t, std::size(kFaultNames)>* faults, Verdict* all) const {
+    KeyHistory history = HistoryOf(key);
+    watch_.Judge(&history);
+    const Verdict verdict = HistoryChecker(history, final_state).Check();
+    all->returned_twins += verdict.returned_twins;
+    all->stale_reads += verdict.stale_reads;
+    all->certain_reads += verdict.certain_reads;
     for (const Violation& violation : verdict.violations) {
       ++(*faults)[static_cast<size_t>(violation.fault)];
       std::cout << "violation " << kFaultNames[static_cast<size_t>(violation.fault)] << " "
@@ -170,6 +189,7 @@ class Run {
   // Until all nodes said the same twice in turn: what a node that stood still has yet to carry out
   // comes then, too.
   bool Agree(int64_t deadline_us, std::vector<FinalState>* finals) {
+    const int64_t clients_ended_us = NowUs();
     std::optional<std::vector<FinalState>> last;
     while (NowUs() < deadline_us) {
       std::optional<std::vector<FinalState>> common = Ask(ports_.front());
@@ -180,7 +200,8 @@ class Run {
         }
         if (states != common) common.reset();
       }
-      if (common && common == last) {
+      // A hint may be all there is of a write whose replicas were away.
+      if (common && common == last && watch_.DrainedAfter(clients_ended_us)) {
         *finals = *std::move(common);
         return true;
       }
@@ -198,6 +219,8 @@ class Run {
   std::vector<ChaosKey> keys_;
   Counters counters_;
   std::vector<std::unique_ptr<ChaosWorker>> workers_;
+  QuorumWatch watch_;
+  StatusPoller poller_;
 };
 
 int Main(int argc, char** argv) {
@@ -221,6 +244,10 @@ int Main(int argc, char** argv) {
       std::cout << "ok" << std::endl;
     } else if (command == "counts") {
       std::cout << "ok " << run.Counts() << std::endl;
+    } else if (command == "drain") {
+      int64_t seconds = 0;
+      words >> seconds;
+      std::cout << "ok drained-ms=" << run.Drain(seconds) << std::endl;
     } else if (command == "finish") {
       int64_t seconds = 0;
       words >> seconds;

@@ -218,6 +218,11 @@ class Node:
         except OSError:
             return False
 
+    def status(self, name):
+        """A number of DYN.STATUS."""
+        with self.connect() as connection:
+            return pairs(connection.call("DYN.STATUS"))[name]
+
     def ready(self, members):
         """True when it serves data and sees `members` nodes alive."""
         if not self.serves():

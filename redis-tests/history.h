@@ -25,6 +25,10 @@ struct Write {
   int64_t began_us = 0;
   int64_t ended_us = 0;
   int node = 0;  // through which it went
+  // What is known of its quorums (quorum_watch.h). From when on a read of R of the N sees it, when
+  // it was acknowledged; whether what a DEL read first were R of the N.
+  int64_t visible_us = 0;
+  bool saw_all = true;
 };
 
 struct SeenSibling {
@@ -45,6 +49,7 @@ struct Read {
   int64_t began_us = 0;
   int64_t ended_us = 0;
   int node = 0;
+  bool certain = true;  // R of the N answered (quorum_watch.h)
 };
 
 struct KeyHistory {

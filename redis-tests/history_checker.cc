@@ -39,12 +39,23 @@ std::optional<Dot> NewDot(const CausalContext& given, const CausalContext& answe
 
 }  // namespace
 
-HistoryChecker::HistoryChecker(const KeyHistory& history, const FinalState& final_state,
-                               bool strict_reads)
-    : history_(history),
-      final_(final_state),
-      strict_reads_(strict_reads),
-      standings_(history.writes.size()) {}
+HistoryChecker::HistoryChecker(const KeyHistory& history, const FinalState& final_state)
+    : history_(history), final_(final_state), standings_(history.writes.size()) {}
+
+HistoryChecker::Past::Past(const KeyHistory& history, int64_t Write::*since_us) : since(since_us) {
+  for (const Write& write : history.writes) {
+    if (write.outcome == Outcome::kAcknowledged && !IsPlain(write)) writes_.push_back(&write);
+  }
+  std::sort(writes_.begin(), writes_.end(),
+            [this](const Write* a, const Write* b) { return a->*since < b->*since; });
+}
+
+void HistoryChecker::Past::MoveTo(int64_t us) {
+  for (; next_ < writes_.size() && writes_[next_]->*since < us; ++next_) {
+    written.Join(writes_[next_]->answer);
+    covered.Join(writes_[next_]->given);
+  }
+}
 
 Verdict HistoryChecker::Check() {
   for (size_t i = 0; i < history_.writes.size(); ++i) {
@@ -56,12 +67,7 @@ Verdict HistoryChecker::Check() {
     for (const SeenSibling& sibling : read.siblings) LearnSibling(sibling, "a read");
   }
   for (const SeenSibling& sibling : final_.siblings) LearnSibling(sibling, "the end");
-  if (strict_reads_) {
-    CheckReads();
-    for (const Read& read : history_.reads) {
-      if (read.plain) CheckPlainRead(read);
-    }
-  }
+  CheckReads();
   CheckResurrected();
   CheckLost();
   return std::move(verdict_);
@@ -130,57 +136,59 @@ void HistoryChecker::LearnSibling(const SeenSibling& sibling, const std::string&
 }
 
 void HistoryChecker::CheckReads() {
-  std::vector<const Write*> acknowledged;
-  for (const Write& write : history_.writes) {
-    if (write.outcome == Outcome::kAcknowledged && !IsPlain(write)) acknowledged.push_back(&write);
-  }
-  std::sort(acknowledged.begin(), acknowledged.end(),
-            [](const Write* a, const Write* b) { return a->ended_us < b->ended_us; });
   std::vector<const Read*> reads;
   for (const Read& read : history_.reads) reads.push_back(&read);
   std::sort(reads.begin(), reads.end(),
             [](const Read* a, const Read* b) { return a->began_us < b->began_us; });
-  CausalContext written;
-  CausalContext covered;
-  auto next = acknowledged.begin();
+  Past promised(history_, &Write::visible_us);
+  Past all(history_, &Write::ended_us);
   for (const Read* read : reads) {
-    for (; next != acknowledged.end() && (*next)->ended_us < read->began_us; ++next) {
-      written.Join((*next)->answer);
-      covered.Join((*next)->given);
-    }
-    if (read->context && !read->context->Covers(written)) {
-      Fail(Fault::kStale, "the read of " + std::to_string(read->began_us) + " through node " +
-                              std::to_string(read->node) +
-                              " has not seen all that was acknowledged before");
-    }
-    for (const SeenSibling& sibling : read->siblings) {
-      if (!covered.Contains(sibling.dot)) continue;
-      Fail(Fault::kStale, "the read of " + std::to_string(read->began_us) + " through node " +
-                              std::to_string(read->node) + " shows what was covered before: " +
-                              ToString(sibling.dot) + " \"" + sibling.value + "\"");
-    }
+    promised.MoveTo(read->began_us);
+    all.MoveTo(read->began_us);
+    CheckRead(*read, promised, all);
   }
 }
 
-void HistoryChecker::CheckPlainRead(const Read& read) {
+void HistoryChecker::CheckRead(const Read& read, const Past& promised, const Past& all) {
+  verdict_.certain_reads += read.certain ? 1 : 0;
+  const auto broken = read.certain ? StaleIn(read, promised) : std::nullopt;
+  if (broken) {
+    Fail(Fault::kStale, "the read of " + std::to_string(read.began_us) + " through node " +
+                            std::to_string(read.node) + " " + *broken);
+  } else if (StaleIn(read, all)) {
+    ++verdict_.stale_reads;
+  }
+}
+
+std::optional<std::string> HistoryChecker::StaleIn(const Read& read, const Past& past) const {
+  if (read.plain) return StalePlain(read, past.since);
+  if (read.context && !read.context->Covers(past.written)) {
+    return "has not seen all that was acknowledged before";
+  }
+  for (const SeenSibling& sibling : read.siblings) {
+    if (!past.covered.Contains(sibling.dot)) continue;
+    return "shows what was covered before: " + ToString(sibling.dot) + " \"" + sibling.value + "\"";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> HistoryChecker::StalePlain(const Read& read,
+                                                      int64_t Write::*since) const {
   const Write* last = nullptr;
   for (const Write& write : history_.writes) {
-    const bool before = write.outcome == Outcome::kAcknowledged && write.ended_us < read.began_us;
+    const bool before = write.outcome == Outcome::kAcknowledged && write.*since < read.began_us;
     if (before && (last == nullptr || write.began_us > last->began_us)) last = &write;
   }
   // A delete leaves what it has not met: a twin of an older write.
-  if (last == nullptr || last->verb != Verb::kPlainSet) return;
-  if (!read.values.empty() && read.values.front() == last->value) return;
+  if (last == nullptr || last->verb != Verb::kPlainSet) return std::nullopt;
+  const std::string shown = read.values.empty() ? "" : read.values.front();
   const bool may_be =
-      std::any_of(history_.writes.begin(), history_.writes.end(), [&read](const Write& write) {
-        return write.outcome == Outcome::kUnknown &&
-               (read.values.empty() ? IsDelete(write) : write.value == read.values.front());
+      std::any_of(history_.writes.begin(), history_.writes.end(), [&](const Write& write) {
+        if (write.outcome != Outcome::kUnknown && write.began_us < last->began_us) return false;
+        return read.values.empty() ? IsDelete(write) : write.value == shown;
       });
-  if (may_be) return;
-  Fail(Fault::kStale, "the GET of " + std::to_string(read.began_us) + " through node " +
-                          std::to_string(read.node) + " shows \"" +
-                          (read.values.empty() ? "" : read.values.front()) + "\" after SET " +
-                          last->value);
+  if (may_be) return std::nullopt;
+  return "shows \"" + shown + "\" after SET " + last->value;
 }
 
 void HistoryChecker::CheckResurrected() {
@@ -193,18 +201,24 @@ void HistoryChecker::CheckResurrected() {
                                     "\" is back, which was covered by " + Describe(i));
     }
     const auto it = writes_by_dot_.find(sibling.dot);
-    if (strict_reads_ && it != writes_by_dot_.end()) CheckReturnAfterDelete(sibling, it->second);
+    if (it != writes_by_dot_.end()) CheckReturnAfterDelete(sibling, it->second);
   }
 }
 
-// A DEL reads R replicas and covers what they hold: every write acknowledged before it began.
+// A DEL reads R replicas and covers what they hold: every write that such a read was certain to see
+// before it began.
 void HistoryChecker::CheckReturnAfterDelete(const SeenSibling& sibling, size_t index) {
   const Write& write = history_.writes[index];
   if (write.outcome != Outcome::kAcknowledged || IsDelete(write)) return;
+  bool missed = false;
   for (size_t i = 0; i < history_.writes.size(); ++i) {
     const Write& later = history_.writes[i];
     if (later.verb != Verb::kPlainDelete || later.outcome != Outcome::kAcknowledged ||
         later.began_us <= write.ended_us) {
+      continue;
+    }
+    if (!later.saw_all || later.began_us <= write.visible_us) {
+      missed = true;
       continue;
     }
     // A plain write's answer does not name its dot, so the one that stayed may be a twin.
@@ -215,6 +229,7 @@ void HistoryChecker::CheckReturnAfterDelete(const SeenSibling& sibling, size_t i
     }
     return;
   }
+  verdict_.stale_reads += missed ? 1 : 0;
 }
 
 bool HistoryChecker::AnyDotIn(size_t index, const CausalContext& context) const {

@@ -72,4 +72,21 @@ std::optional<std::vector<SeenSibling>> ParseSiblings(const redisReply& reply) {
   return siblings;
 }
 
+bool ParseStatus(const redisReply& reply, StatusPoll* poll) {
+  if (reply.type != REDIS_REPLY_ARRAY) return false;
+  int found = 0;
+  for (size_t i = 0; i + 1 < reply.elements; i += 2) {
+    const std::string name = TextOf(*reply.element[i]);
+    const auto take = [&](std::string_view wanted, uint64_t* count) {
+      if (name != wanted) return;
+      *count = static_cast<uint64_t>(reply.element[i + 1]->integer);
+      ++found;
+    };
+    take("sloppy-reads", &poll->sloppy_reads);
+    take("sloppy-writes", &poll->sloppy_writes);
+    take("hints-pending", &poll->hints_pending);
+  }
+  return found == 3;
+}
+
 }  // namespace cartwheel::chaos

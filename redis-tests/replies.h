@@ -1,4 +1,4 @@
-// What DYN.GET and DYN.SIBLINGS answer, as the chaos checker takes it.
+// What DYN.GET, DYN.SIBLINGS and DYN.STATUS answer, as the chaos checker takes it.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "redis-tests/history.h"
+#include "redis-tests/quorum_watch.h"
 #include "storage/position.h"
 
 namespace cartwheel::chaos {
@@ -21,5 +22,7 @@ struct Versions {
 // Nothing when the reply is not of that form, or its token does not decode for the key.
 std::optional<Versions> ParseVersions(const Position& key, const redisReply& reply);
 std::optional<std::vector<SeenSibling>> ParseSiblings(const redisReply& reply);
+// The counters of the poll; false when the reply has them not.
+bool ParseStatus(const redisReply& reply, StatusPoll* poll);
 
 }  // namespace cartwheel::chaos
