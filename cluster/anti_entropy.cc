@@ -254,9 +254,17 @@ void AntiEntropy::BeginDue(const Turn& turn) {
   const int64_t now_us = turn.now.mono_us;
   std::erase_if(soon_, [this](NodeId peer) { return !context_->liveness.IsAlive(peer); });
   if (!soon_.empty() && soon_us_ <= now_us) {
-    const NodeId peer = soon_.front();
-    soon_.erase(soon_.begin());
-    return Begin(turn, peer, false);
+    // Hints bring a peer what it missed: compared with before, it would get that from all replicas
+    // as well. What hints wait for may take long; then its turn comes first.
+    const auto& hinted = context_->replica.hints().targets();
+    const auto next = std::find_if(soon_.begin(), soon_.end(),
+                                   [&](NodeId peer) { return !hinted.contains(peer); });
+    if (next != soon_.end()) {
+      const NodeId peer = *next;
+      soon_.erase(next);
+      return Begin(turn, peer, false);
+    }
+    soon_us_ = now_us + kHintsPauseUs;
   }
   if (round_us_ > now_us) return;
   round_us_ = now_us + kGossipIntervalsBetween * GossipIntervalUs();

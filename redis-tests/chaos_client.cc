@@ -5,7 +5,8 @@
 //   begin PREFIX SEED  clients start on keys of this prefix         -> "ok"
 //   counts             -> "ok acknowledged=N unknown=N refused=N unreachable=N reads=N ..."
 //   drain SECONDS      clients go on, until every node has shown that it keeps no hint of what was
-//                      written before, so long at most             -> "ok drained-ms=N" (-1: some do)
+//                      written before, so long at most             -> "ok drained-ms=N"
+//                      (-1: some are left)
 //   finish SECONDS     clients stop; all nodes are asked with R = N until they agree and keep no
 //                      hints, so long at most; every key's history is checked
 //                                                                  -> "ok agreed-ms=N lost=N ..."

@@ -1,6 +1,8 @@
 #include "redis-tests/history.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 namespace cartwheel::chaos {
@@ -36,15 +38,19 @@ std::string ToText(const Write& write) {
   std::string text = Times(write) + kVerbs[static_cast<int>(write.verb)] + " " + write.value;
   if (dynamo) text += " given " + ToText(write.given);
   text += std::string(" -> ") + kOutcomes[static_cast<int>(write.outcome)];
-  if (dynamo && write.outcome == Outcome::kAcknowledged) text += " " + ToText(write.answer);
+  if (write.outcome != Outcome::kAcknowledged) return text;
+  if (dynamo) text += " " + ToText(write.answer);
+  if (write.visible_us > write.ended_us) {
+    text += " (fallbacks, handed on " +
+            (write.visible_us == INT64_MAX ? "never" : std::to_string(write.visible_us)) + ")";
+  }
   return text;
 }
 
 std::string ToText(const Read& read) {
-  if (!read.plain && !read.context) {
-    return Times(read) + "DYN.SIBLINGS ->" + ToText(read.siblings);
-  }
-  std::string text = Times(read) + (read.plain ? "GET ->" : "DYN.GET -> " + ToText(*read.context));
+  const std::string times = Times(read) + (read.certain ? "" : "(fallbacks) ");
+  if (!read.plain && !read.context) return times + "DYN.SIBLINGS ->" + ToText(read.siblings);
+  std::string text = times + (read.plain ? "GET ->" : "DYN.GET -> " + ToText(*read.context));
   for (const std::string& value : read.values) text += " " + value;
   return text;
 }

@@ -222,6 +222,20 @@ TEST(AntiEntropyTest, APeerThatLivesAgainIsComparedWithAtOnce) {
   EXPECT_EQ(peers.Get(2, "k"), "v");
 }
 
+TEST(AntiEntropyTest, APeerThatLivesAgainGetsItsHintsFirst) {
+  ReplicaPeers peers;
+  Replica& replica = peers[1].context.replica;
+  KeyRef hint = ReplicaPeers::At("key");
+  hint.hint_for = 2;
+  EXPECT_TRUE(replica.Merge(hint, peers.Set(1, "key", "v"), {peers.now().wall_ms, 0}));
+  peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnAlive(turn, 2); });
+  peers.Run(2000);
+  EXPECT_EQ(peers.wire_bytes, 0U);
+  EXPECT_TRUE(replica.Drop(hint, replica.Head(hint)->hash));
+  peers.Run(200);
+  EXPECT_TRUE(peers.Equal());
+}
+
 TEST(AntiEntropyTest, ClientsThatAskTogetherAreAnsweredTogether) {
   ReplicaPeers peers;
   peers.Set(1, "k", "v");
