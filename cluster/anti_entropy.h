@@ -60,7 +60,7 @@ class AntiEntropy {
   // A round with a peer that is equal costs a few bytes and the sums of all common partitions.
   static constexpr int64_t kGossipIntervalsBetween = 3;
   static constexpr uint64_t kJitterUs = 100'000;
-  static constexpr int64_t kHintsPauseUs = 100'000;
+  static constexpr int64_t kHintsPauseUs = 300'000;
   static constexpr int kMaxRefusals = 5;
   static constexpr int64_t kNever = INT64_MAX;
 
@@ -85,7 +85,8 @@ class AntiEntropy {
   std::optional<RepairRun> repair_;
   std::vector<NodeId> soon_;
   int64_t soon_us_ = 0;
-  int64_t round_us_ = kNever;  // no ring is known
+  int64_t round_us_ = kNever;          // no ring is known
+  int64_t hinted_us_ = INT64_MIN / 2;  // when this node was last handed a hint
   NodeId last_in_turn_ = 0;
   absl::btree_map<uint64_t, Fetch> fetches_;  // by the sender's job
 };

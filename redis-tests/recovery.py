@@ -138,7 +138,9 @@ class Recovery:
             "serves-after": serves,
             "drained-after": drained,
             "agreed-after": agreed,
-            "bytes": sent["hints-bytes-sent"] + sent["anti-entropy-bytes-sent"],
+            # What a comparison is answered with counts as read repair.
+            "bytes": sent["hints-bytes-sent"] + sent["anti-entropy-bytes-sent"] +
+                     sent["read-repairs"] * VALUE_BYTES,
             **sent,
         }
 
