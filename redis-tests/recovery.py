@@ -19,6 +19,8 @@ from cluster import Cluster, ReplyError, pairs
 VALUE_BYTES = 1024
 BATCH = 20
 AGREE_SECONDS = 10
+# Nobody asks for a repair before: what the nodes do of themselves is to be measured.
+UNDISTURBED_SECONDS = 3
 MOST_TIMES_THE_DIFFERENCE = 3
 COUNTERS = ("hints-bytes-sent", "anti-entropy-bytes-sent", "anti-entropy-keys-repaired",
             "hints-delivered", "read-repairs")
@@ -118,6 +120,7 @@ class Recovery:
         serves = self.wait_until(began, self.victim.serves)
         drained = self.wait_until(
             began, lambda: all(node.status("hints-pending") == 0 for node in self.others))
+        time.sleep(max(0, began + UNDISTURBED_SECONDS - time.monotonic()))
         agreed = self.wait_until(began, self.nothing_to_repair)
         after = self.counters()
         for writer in self.writers:
@@ -207,7 +210,7 @@ def run(nodes, keys, rate, away):
         recovery.fill()
         figures = recovery.measure(away)
     wrong = []
-    if figures["failed-writes"] > 0 and nodes > 3:
+    if figures["failed-writes"] > 0:
         wrong.append("%d writes failed" % figures["failed-writes"])
     if figures["agreed-after"] > AGREE_SECONDS:
         wrong.append("it agreed after %.1f s, not %d" % (figures["agreed-after"], AGREE_SECONDS))
