@@ -77,15 +77,16 @@ class OutagesTest(unittest.TestCase):
     def test_nobody_notices_one_node_of_five_that_is_killed(self):
         with Cluster(5) as cluster:
             victim, *others = cluster.nodes
-            with Load(others) as load:
-                for _ in range(2):
-                    time.sleep(0.5)
+            clients = 4 * others  # many, so that some are at work at the victim
+            with Load(clients) as load:
+                for _ in range(3):
+                    time.sleep(0.3)
                     victim.kill()
-                    time.sleep(1)
+                    time.sleep(0.5)
                     victim.start()
                     cluster.wait_ready()
             # One of each client at most can be at work at the node that dies.
-            self.check(load, 2 * len(others))
+            self.check(load, 3 * len(clients))
 
     def test_nobody_notices_one_node_of_five_that_stands_still(self):
         with Cluster(5) as cluster:
