@@ -31,6 +31,8 @@ CALM_SECONDS = 0.7
 # Of the checker's findings, those that have a column of their own.
 COLUMNS = ("lost", "resurrected", "stale-read")
 OTHERS = ("invented", "two-values", "wrong-answer", "unexpected")
+# Kinds during which one node of five at most is not there: nobody else refuses anything.
+ONE_GONE = ("kill-cycles", "kill", "terminate")
 FAILURES = ("unknown", "refused", "unreachable", "failed-reads")
 
 
@@ -245,8 +247,11 @@ class Chaos:
                 with node.connect() as connection:
                     identity = connection.call("CLUSTER", "MYID").decode()
                     self.proxy.ask("node", number, identity[:16])
-            # Links that were dialled before the proxy knew who is who.
+            # Links that were dialled before the proxy knew who is who. An operation that loses all
+            # its links at once is refused.
             self.proxy.ask("reset", "*", "*")
+            time.sleep(0.2)  # until all have met it
+            self.cluster.wait_ready()
             self.client = self.program("chaos_client", self.history, self.rate,
                                        *[node.port for node in self.nodes])
         except BaseException:
@@ -284,8 +289,12 @@ class Chaos:
         for _ in range(times):
             before = self.counts()
             bring_about()
-            row.update(self.counts() - before)
+            during = self.counts() - before
+            row.update(during)
             row["times"] += 1
+            if kind in ONE_GONE and during["refused"] + during["refused-reads"] > 0:
+                self.violation("violation refused with one node of %d gone, %s: %s" % (
+                    NODES, kind, dict(during)))
             time.sleep(self.chance.random() * 0.5)
         self.calm(kind)
         lines = self.client.ask("finish", AGREE_SECONDS)
@@ -336,14 +345,15 @@ class Chaos:
 
     def table(self):
         heads = ("fault", "times", "acknowledged", "unknown", "refused", "reads", "failed-reads",
-                 *COLUMNS, "other", "twins", "stale", "certain-reads", "drained (s)", "agreed (s)")
+                 "refused-reads", *COLUMNS, "other", "twins", "stale", "certain-reads", "drained (s)", "agreed (s)")
 
         def range_of(seconds):
             return "%.1f to %.1f" % (min(seconds), max(seconds)) if seconds else "never"
         lines = [heads]
         for kind, row in self.rows.items():
             lines.append((kind, row["times"], row["acknowledged"], row["unknown"], row["refused"],
-                          row["reads"], row["failed-reads"], *[row[name] for name in COLUMNS],
+                          row["reads"], row["failed-reads"], row["refused-reads"],
+                          *[row[name] for name in COLUMNS],
                           sum(row[name] for name in OTHERS), row["twins"], row["stale"],
                           row["certain-reads"], range_of(self.drained[kind]),
                           range_of(self.agreed[kind])))

@@ -75,7 +75,8 @@ class Run {
     std::ostringstream text;
     text << "acknowledged=" << counters_.acknowledged << " unknown=" << counters_.unknown
          << " refused=" << counters_.refused << " unreachable=" << counters_.unreachable
-         << " reads=" << counters_.reads << " failed-reads=" << counters_.failed_reads;
+         << " reads=" << counters_.reads << " failed-reads=" << counters_.failed_reads
+         << " refused-reads=" << counters_.refused_reads;
     return text.str();
   }
 

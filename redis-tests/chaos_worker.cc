@@ -230,7 +230,11 @@ Reply ChaosWorker::Ask(size_t key, const Words& words, Read* read) {
   nodes_[node_].avoided_until_us = read->ended_us + kAvoidUs;
   if (reply == nullptr) return nullptr;
   const std::string text = TextOf(*reply);
-  if (!StartsWith(text, "NOQUORUM") && !StartsWith(text, "LOADING")) Unexpected(key, words, text);
+  if (StartsWith(text, "NOQUORUM")) {
+    ++counters_->refused_reads;
+  } else if (!StartsWith(text, "LOADING")) {
+    Unexpected(key, words, text);
+  }
   return nullptr;
 }
 

@@ -37,7 +37,8 @@ struct Counters {
   std::atomic<uint64_t> refused{0};      // -NOQUORUM: unknown as well, but said
   std::atomic<uint64_t> unreachable{0};  // not even sent, or -LOADING
   std::atomic<uint64_t> reads{0};
-  std::atomic<uint64_t> failed_reads{0};
+  std::atomic<uint64_t> failed_reads{0};   // no answer, or an error
+  std::atomic<uint64_t> refused_reads{0};  // of those, -NOQUORUM
 };
 
 class ChaosWorker {
