@@ -27,7 +27,9 @@ import cluster
 NODES = 5
 PROGRAMS = os.environ.get("CARTWHEEL_CHAOS", os.path.join(cluster.ROOT, "build", "redis-tests"))
 AGREE_SECONDS = 60
-CALM_SECONDS = 0.7
+CALM_SECONDS = 0.5
+# The longest that an operation takes: what began during a fault may still fail.
+OPERATION_SECONDS = 1.1
 # Of the checker's findings, those that have a column of their own.
 COLUMNS = ("lost", "resurrected", "stale-read")
 OTHERS = ("invented", "two-values", "wrong-answer", "unexpected")
@@ -312,11 +314,13 @@ class Chaos:
 
     def calm(self, kind):
         """All is healed: hints get home, and from then on nothing is refused."""
+        healed = time.monotonic()
         drained_ms = numbers(self.client.ask("drain", AGREE_SECONDS)[-1])["drained-ms"]
         if drained_ms < 0:
             return self.violation("violation hints remain after %d s: %s" % (
                 AGREE_SECONDS, [node.status("hints-pending") for node in self.nodes]))
         self.drained[kind].append(drained_ms / 1000)
+        time.sleep(max(0, healed + OPERATION_SECONDS - time.monotonic()))
         before = self.counts()
         time.sleep(CALM_SECONDS)
         calm = self.counts() - before

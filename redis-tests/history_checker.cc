@@ -7,6 +7,10 @@
 namespace cartwheel::chaos {
 namespace {
 
+// Nodes that disagree on who lives mint siblings, and which is the newest is a matter of clocks
+// that count milliseconds.
+constexpr int64_t kClockUs = 2000;
+
 bool IsDelete(const Write& write) {
   return write.verb == Verb::kDelete || write.verb == Verb::kPlainDelete;
 }
@@ -184,7 +188,9 @@ std::optional<std::string> HistoryChecker::StalePlain(const Read& read,
   const std::string shown = read.values.empty() ? "" : read.values.front();
   const bool may_be =
       std::any_of(history_.writes.begin(), history_.writes.end(), [&](const Write& write) {
-        if (write.outcome != Outcome::kUnknown && write.began_us < last->began_us) return false;
+        const bool earlier = write.began_us < last->began_us;
+        const bool as_new = write.ended_us + kClockUs >= last->began_us;
+        if (write.outcome != Outcome::kUnknown && earlier && !as_new) return false;
         return read.values.empty() ? IsDelete(write) : write.value == shown;
       });
   if (may_be) return std::nullopt;

@@ -6,8 +6,8 @@
 //   - a dot has one value, no value is there that nobody wrote;
 //   - a read has seen every write acknowledged before it began, and shows nothing that such a write
 //     covered; a DEL covers all of them;
-//   - a GET after an acknowledged SET shows its value, or a later one, or one of unknown outcome,
-//     where one client alone uses the key and only by plain commands;
+//   - a GET after an acknowledged SET shows its value, or a later one, one of the same millisecond,
+//     or one of unknown outcome, where one client alone uses the key and only by plain commands;
 //   - at the end an acknowledged write is there, or covered by a write that is there or so covered
 //     in turn, and nothing that a write covered is back.
 // A write that two nodes minted has two dots: it is known under either, and may stay under one when

@@ -58,7 +58,7 @@ class HistoryCheckerTest : public testing::Test {
     final_.context = context;
     final_.siblings = std::move(siblings);
   }
-  int64_t Tick() { return now_us_ += 10; }
+  int64_t Tick() { return now_us_ += 10'000; }
 
   Verdict Check() { return HistoryChecker(history_, final_).Check(); }
   void ExpectClean() {
@@ -255,6 +255,15 @@ TEST_F(HistoryCheckerTest, FindsAGetThatShowsWhatWasOverwritten) {
   ReadPlain({"first"});
   End(Of({At(1, 1), At(1, 2)}), {{At(1, 2), "second", false}});
   ExpectOne(Fault::kStale, "after SET second");
+}
+
+TEST_F(HistoryCheckerTest, OfTwoSetsInAMillisecondEitherIsTheNewest) {
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "first");
+  now_us_ -= 9'000;
+  Add(Verb::kPlainSet, Outcome::kAcknowledged, "second");
+  ReadPlain({"first"});
+  End(Of({At(1, 1), At(2, 1)}), {{At(1, 1), "first", false}, {At(2, 1), "second", false}});
+  ExpectClean();
 }
 
 TEST_F(HistoryCheckerTest, FindsAGetThatShowsNothingThoughNobodyDeleted) {

@@ -25,7 +25,7 @@ class ChaosTest(unittest.TestCase):
 
     def test_faults_of_all_kinds_neither_lose_nor_bring_back(self):
         with chaos.Chaos(SEED, longest=2) as run:
-            run.play(chaos.KINDS, 12)
+            run.play(chaos.KINDS, 10)
             self.check(run)
 
     def test_a_peer_whose_newest_link_breaks_is_answered_on_the_older(self):
