@@ -214,6 +214,9 @@ void AntiEntropy::Conclude(const Turn& turn) {
   }
   const int64_t again_us = turn.now.mono_us + GossipIntervalUs();
   const bool refused = state == Comparison::State::kRefused;
+  if (state == Comparison::State::kDone && !context_->catch_up.OnCompared(peer, keys)) {
+    CompareSoon(peer, again_us);
+  }
   if (for_repair_ && repair_) {
     repair_->keys += keys;
     if (refused && ++repair_->refusals <= kMaxRefusals) {

@@ -90,7 +90,7 @@ void Coordinator::Schedule(const Operation& op) {
   next_due_us_ = std::min(next_due_us_, due_us);
 }
 
-NodeId Coordinator::NextCandidate(const Operation& op, bool self_first) const {
+NodeId Coordinator::NextCandidate(const Operation& op, bool self_first, NodeId except) const {
   const auto list = context_->ring->PreferenceList(op.position.slot);
   const size_t replicas = context_->ring->n();
   const auto was_asked = [&](NodeId node) {
@@ -102,7 +102,7 @@ NodeId Coordinator::NextCandidate(const Operation& op, bool self_first) const {
   for (size_t i = 0; i < list.size(); ++i) {
     if (i >= replicas && live != 0) break;
     const NodeId node = list[i];
-    if (was_asked(node)) continue;
+    if (node == except || was_asked(node)) continue;
     if (self_first && i < replicas && node == context_->self()) return node;
     if (live == 0 && context_->liveness.IsAlive(node)) live = node;
     if (down == 0 && i < replicas) down = node;
@@ -168,6 +168,7 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
         context_->liveness.Suspect(asked.node);
         MarkFailed(op, asked.node);
       }
+      if (!op->read.Enough()) CountBehind(op);
       if (op->what == What::kDelete) {
         FinishRead(turn, op);
       } else {

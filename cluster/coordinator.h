@@ -122,8 +122,8 @@ class Coordinator {
   }
   // The next node to ask in this step: this node first when it is a replica and that is wanted,
   // then the live ones of the preference list (so fallbacks come after the replicas), then those
-  // replicas that seem down; 0 when all were asked.
-  NodeId NextCandidate(const Operation& op, bool self_first) const;
+  // replicas that seem down; 0 when all were asked. Never `except`.
+  NodeId NextCandidate(const Operation& op, bool self_first, NodeId except = 0) const;
   static void MarkFailed(Operation* op, NodeId node);
   void OnDue(const Turn& turn, Operation* op);
   void OnTimeout(const Turn& turn, Operation* op);
@@ -138,8 +138,10 @@ class Coordinator {
   void BeginReading(const Turn& turn, Operation* op);
   bool AskNextReplica(const Turn& turn, Operation* op);
   void ReadLocally(const Turn& turn, Operation* op);
+  void CountBehind(Operation* op);
   void ReadKept(const Turn& turn, Operation* op);
-  void AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash, Object&& object);
+  void AddReply(const Turn& turn, Operation* op, NodeId node, bool behind, uint64_t hash,
+                Object&& object);
   void CheckRead(const Turn& turn, Operation* op);
   void FinishRead(const Turn& turn, Operation* op);
   void FailRead(const Turn& turn, Operation* op);

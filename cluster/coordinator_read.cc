@@ -27,7 +27,8 @@ bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOper
   const uint8_t r = operation.r != 0 ? operation.r : context_->ring->r();
   if (r != 1 || operation.explain) return false;
   const KeyRef key = context_->Locate(operation.key.db, operation.key.bytes);
-  if (!context_->Replicates(key.position.slot, context_->self())) return false;
+  const uint16_t slot = key.position.slot;
+  if (!context_->Replicates(slot, context_->self()) || context_->IsBehind(slot)) return false;
   StoredVersion version;
   if (!context_->replica.Load(key, &version)) return false;
   const size_t siblings = version.object.siblings.size();
@@ -77,7 +78,8 @@ void Coordinator::ReadLocally(const Turn& turn, Operation* op) {
     return;
   }
   op->after = std::max(op->after, version.sequence);
-  AddReply(turn, op, context_->self(), version.hash, std::move(version.object));
+  AddReply(turn, op, context_->self(), context_->IsBehind(op->position.slot), version.hash,
+           std::move(version.object));
 }
 
 // What this node keeps for others, being no replica itself.
@@ -89,10 +91,10 @@ void Coordinator::ReadKept(const Turn& turn, Operation* op) {
     return;
   }
   op->after = std::max(op->after, kept.sequence);
-  AddReply(turn, op, context_->self(), kept.hash, std::move(kept.object));
+  AddReply(turn, op, context_->self(), false, kept.hash, std::move(kept.object));
 }
 
-void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, uint64_t hash,
+void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, bool behind, uint64_t hash,
                            Object&& object) {
   const bool fallback = !Replicates(*op, node);
   if (op->explain && (hash != 0 || !fallback)) {
@@ -102,7 +104,7 @@ void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, uint64_
                             .object = WithoutBytes(object),
                             .same = false});
   }
-  op->read.Add(node, fallback, hash, std::move(object));
+  op->read.Add({node, hash, fallback, behind}, std::move(object));
 }
 
 void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadResponse& response) {
@@ -112,8 +114,10 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
                                   [&](const Asked& a) { return a.node == from; });
   if (asked == op->asked.end()) return;
   switch (response.status) {
-    case ReadStatus::kSame: op->read.AddSame(from, !Replicates(*op, from), asked->have); break;
-    case ReadStatus::kNothing: AddReply(turn, op, from, 0, Object()); break;
+    case ReadStatus::kSame:
+      op->read.AddSame({from, asked->have, !Replicates(*op, from), response.behind});
+      break;
+    case ReadStatus::kNothing: AddReply(turn, op, from, response.behind, 0, Object()); break;
     case ReadStatus::kFailed: MarkFailed(op, from); break;
     case ReadStatus::kObject: {
       Object object;
@@ -123,7 +127,7 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
         break;
       }
       const uint64_t hash = VersionHash(op->position, object);
-      AddReply(turn, op, from, hash, std::move(object));
+      AddReply(turn, op, from, response.behind, hash, std::move(object));
       break;
     }
   }
@@ -141,6 +145,7 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
          op->asked.size() - settled() + op->read.answered() < op->r && AskNextReplica(turn, op)) {
   }
   const bool all_settled = settled() >= op->asked.size();
+  if (all_settled && !op->read.Enough() && NextCandidate(*op, true) == 0) CountBehind(op);
   if (op->explain ? all_settled : op->read.Enough()) {
     if (op->read.Enough()) {
       FinishRead(turn, op);
@@ -150,6 +155,11 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
   } else if (all_settled && NextCandidate(*op, true) == 0) {
     FailRead(turn, op);
   }
+}
+
+// Those who may lack something are better than nobody.
+void Coordinator::CountBehind(Operation* op) {
+  if (op->read.CountBehind()) ++context_->counters.reads_behind;
 }
 
 void Coordinator::FinishRead(const Turn& turn, Operation* op) {

@@ -88,7 +88,14 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
     op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
     Schedule(*op);
   }
-  const NodeId node = NextCandidate(*op, !op->version.plain);
+  NodeId node = NextCandidate(*op, !op->version.plain);
+  // Who is not up to date leaves plain writes to another live replica, if there is one.
+  const NodeId other = op->version.plain ? NextCandidate(*op, false, node) : 0;
+  const bool may_pass = other != 0 && Replicates(*op, other) && context_->liveness.IsAlive(other);
+  if (may_pass && node == context_->self() && !context_->MintsPlain(op->position.slot)) {
+    ++context_->counters.mints_passed_on;
+    node = other;
+  }
   // Whoever was asked may still answer before the operation's end.
   if (node == 0) return;
   const bool fallback = !Replicates(*op, node);
@@ -101,6 +108,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .epoch = context_->epoch(),
                                    .operation = op->version.operation,
                                    .plain = op->version.plain,
+                                   .may_pass = may_pass,
                                    .kind = op->version.kind,
                                    .expires_at_ms = op->version.expires_at_ms,
                                    .hint_for = hint_for,
@@ -137,6 +145,7 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
       return;
     case MintStatus::kFull:
     case MintStatus::kFailed:
+    case MintStatus::kPassed:
       if (op->asked.back().node == from) TryNextMinter(turn, op);
       return;
   }

@@ -72,6 +72,7 @@ void Handoff::Tick(const Turn& turn) {
 // One slice of a walk. At its end it rests, the longer the less came of it.
 void Handoff::Go(const Turn& turn, NodeId target, Walk* walk) {
   if (copies_.size() >= kMaxCopies || bytes_ >= kMaxBytes) return;
+  if (!limit_.Ready(turn.now.mono_us)) return;
   const std::vector<Found> found =
       target == kLeftOvers ? NextLeftOvers(walk) : NextHints(target, walk);
   for (const Found& copy : found) Offer(turn, target, copy);
@@ -183,6 +184,7 @@ void Handoff::SendCopy(const Turn& turn, uint64_t id, const Copy& copy, std::str
                                 .db = copy.key.db,
                                 .key = copy.key.bytes,
                                 .object = object});
+  limit_.Take(object.size(), turn.now.mono_us);
 }
 
 bool Handoff::OnMergeResponse(NodeId from, const MergeResponse& response) {

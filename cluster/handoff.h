@@ -7,8 +7,9 @@
 // without the W. Whoever has not seen the copy is sent it, so that what was taken while most of the
 // N were away gets round.
 //
-// It walks target by target, slot by slot, with a bounded number of copies in flight, and begins
-// anew after a pause while something is left. A state machine like all of the core.
+// It walks target by target, slot by slot, with a bounded number of copies in flight and at a rate
+// (repair-rate), and begins anew after a pause while something is left. A state machine like all of
+// the core.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -21,12 +22,18 @@
 
 #include "cluster/messages.h"
 #include "cluster/node_context.h"
+#include "cluster/rate_limit.h"
 
 namespace cartwheel {
 
 class Handoff {
  public:
-  explicit Handoff(NodeContext* context) : context_(context) {}
+  explicit Handoff(NodeContext* context)
+      : context_(context),
+        limit_(context->options.repair_rate_bytes),
+        last_id_(kFirstId + context->random.Below(uint64_t{1} << 62)) {}
+
+  void SetRate(uint64_t bytes_per_second) { limit_.SetRate(bytes_per_second); }
 
   // Answers to its own requests; false when the request is not one of them.
   bool OnMergeResponse(NodeId from, const MergeResponse& response);
@@ -100,11 +107,12 @@ class Handoff {
   static constexpr int64_t kMaxPauseUs = 30'000'000;
 
   NodeContext* context_;
+  RateLimit limit_;
   absl::btree_map<uint64_t, Copy> copies_;  // by request id: in the order of their deadlines
   absl::btree_map<NodeId, Walk> walks_;     // by target
   bool left_overs_ = false;
-  uint64_t bytes_ = 0;  // of the copies in flight
-  uint64_t last_id_ = kFirstId;
+  uint64_t bytes_ = 0;   // of the copies in flight
+  uint64_t last_id_;     // begins anywhere: answers to an earlier start must not fit
   int64_t next_us_ = 0;  // the next Tick, while there is anything
 };
 

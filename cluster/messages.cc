@@ -99,6 +99,11 @@ class Parts {
 };
 
 constexpr uint64_t kMaxDb = UINT32_MAX;
+// Beside a ReadResponse's status.
+constexpr uint64_t kBehind = 4;
+// Flags of a MintRequest.
+constexpr uint64_t kPlain = 1;
+constexpr uint64_t kMayPass = 2;
 // Flags of a MergeRequest.
 constexpr uint64_t kExchange = 1;
 constexpr uint64_t kSynced = 2;
@@ -115,7 +120,7 @@ void Encode(const ReadRequest& m, std::string* out) {
 }
 void Encode(const ReadResponse& m, std::string* out) {
   const auto status = static_cast<uint64_t>(m.status);
-  const Head head = Head(m.kType).Number(m.request).Number(status);
+  const Head head = Head(m.kType).Number(m.request).Number(status | (m.behind ? kBehind : 0));
   if (m.status == ReadStatus::kObject) {
     AppendFrame(head, {m.object}, out);
   } else {
@@ -131,7 +136,7 @@ void Encode(const MintRequest& m, std::string* out) {
                   .Number(m.request)
                   .Number(m.epoch)
                   .Number(m.operation)
-                  .Number(m.plain ? 1 : 0)
+                  .Number((m.plain ? kPlain : 0) | (m.may_pass ? kMayPass : 0))
                   .Number(static_cast<uint64_t>(m.kind))
                   .Number(Unsigned(m.expires_at_ms))
                   .Number(m.db)
@@ -228,17 +233,13 @@ void Encode(const HoldsResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.holds ? 1 : 0), {}, out);
 }
 void Encode(const ReapRequest& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.slot), {m.entries}, out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.entries}, out);
 }
 void Encode(const ReapResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.clear ? 1 : 0), {m.votes}, out);
+  AppendFrame(Head(m.kType).Number(m.request), {m.votes}, out);
 }
 void Encode(const ReapCommit& m, std::string* out) {
-  AppendFrame(Head(m.kType)
-                  .Number(m.epoch)
-                  .Number(m.stamp.run)
-                  .Number(Unsigned(m.stamp.sent_us))
-                  .Number(m.slot),
+  AppendFrame(Head(m.kType).Number(m.epoch).Number(m.stamp.run).Number(Unsigned(m.stamp.sent_us)),
               {m.entries}, out);
 }
 void Encode(const TreeRequest& m, std::string* out) {
@@ -278,7 +279,10 @@ bool Decode(Fields fields, ReadRequest* m) {
 bool Decode(Fields fields, ReadResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->status = in.Small<ReadStatus>(static_cast<uint64_t>(ReadStatus::kFailed));
+  const uint64_t status = in.Number();
+  m->behind = (status & kBehind) != 0;
+  m->status = static_cast<ReadStatus>(status & ~kBehind);
+  if (m->status > ReadStatus::kFailed) return false;
   if (m->status == ReadStatus::kObject) m->object = in.Field();
   return in.ok();
 }
@@ -296,7 +300,9 @@ bool Decode(Fields fields, MintRequest* m) {
   m->request = in.Number();
   m->epoch = in.Number();
   m->operation = in.Number();
-  m->plain = in.Flag();
+  const uint64_t flags = in.Number();
+  m->plain = (flags & kPlain) != 0;
+  m->may_pass = (flags & kMayPass) != 0;
   m->kind = in.Small<Kind>(static_cast<uint64_t>(Kind::kTombstone));
   m->expires_at_ms = in.Signed();
   m->db = in.Small<uint32_t>(kMaxDb);
@@ -310,7 +316,7 @@ bool Decode(Fields fields, MintRequest* m) {
 bool Decode(Fields fields, MintResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kFailed));
+  m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kPassed));
   m->object = in.Field();
   m->error = in.Field();
   return in.ok();
@@ -433,14 +439,12 @@ bool Decode(Fields fields, ReapRequest* m) {
   Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
-  m->slot = in.Small<uint16_t>(kSlotCount - 1);
   m->entries = in.Field();
   return in.ok();
 }
 bool Decode(Fields fields, ReapResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->clear = in.Flag();
   m->votes = in.Field();
   return in.ok();
 }
@@ -448,7 +452,6 @@ bool Decode(Fields fields, ReapCommit* m) {
   Parts in(fields);
   m->epoch = in.Number();
   m->stamp = in.ReadStamp();
-  m->slot = in.Small<uint16_t>(kSlotCount - 1);
   m->entries = in.Field();
   return in.ok();
 }

@@ -38,6 +38,7 @@ struct ReadResponse {
   static constexpr uint8_t kType = 11;
   uint64_t request = 0;
   ReadStatus status = ReadStatus::kNothing;
+  bool behind = false;      // may lack what was acknowledged: does not count (cluster/catch_up.h)
   std::string_view object;  // with kObject, encoded
 };
 
@@ -60,7 +61,8 @@ struct MintRequest {
   uint64_t request = 0;
   uint64_t epoch = 0;
   uint64_t operation = 0;
-  bool plain = true;  // the context is joined with all that the replica holds
+  bool plain = true;      // the context is joined with all that the replica holds
+  bool may_pass = false;  // a replica that is not up to date may leave it to another
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
   NodeId hint_for = 0;  // 0: the asked node is one of the key's replicas
@@ -70,7 +72,7 @@ struct MintRequest {
   std::string_view context;  // encoded
   std::string_view bytes;
 };
-enum class MintStatus : uint8_t { kMinted = 0, kTooMany = 1, kFull = 2, kFailed = 3 };
+enum class MintStatus : uint8_t { kMinted = 0, kTooMany = 1, kFull = 2, kFailed = 3, kPassed = 4 };
 // The delta without the value, which the asker has.
 struct MintResponse {
   static constexpr uint8_t kType = 15;
@@ -187,28 +189,25 @@ struct HoldsResponse {
   bool holds = false;
 };
 
-// May dead versions of a slot be dropped (cluster/reaper.h)? Asks every member; `entries` is a list
-// of (position, version hash), see ReapEntries.
+// May these dead versions be dropped (cluster/reaper.h)? Asks every member; `entries` is a list of
+// (position, version hash).
 struct ReapRequest {
   static constexpr uint8_t kType = 52;
   uint64_t request = 0;
   uint64_t epoch = 0;
-  uint16_t slot = 0;
   std::string_view entries;
 };
 // Only a member in the same epoch answers.
 struct ReapResponse {
   static constexpr uint8_t kType = 53;
   uint64_t request = 0;
-  bool clear = false;      // it keeps nothing of the slot for others
   std::string_view votes;  // a byte per entry: 1 when it may go
 };
-// They may: all said so, twice. Sent to the slot's replicas.
+// They may: all said so, twice.
 struct ReapCommit {
   static constexpr uint8_t kType = 54;
   uint64_t epoch = 0;
   Stamp stamp;
-  uint16_t slot = 0;
   std::string_view entries;
 };
 

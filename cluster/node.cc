@@ -20,13 +20,14 @@
 namespace cartwheel {
 namespace {
 
-constexpr uint8_t kControlVersion = 1;
+constexpr uint8_t kControlVersion = 2;
 constexpr uint32_t kSweepRecords = 20000;  // per slice: some milliseconds
 constexpr int64_t kSweepPauseUs = 1000;
 
-// control := version:byte births:fixed64 membership:bytes
+// control := version:byte births:fixed64 may_have_lost:byte membership:bytes
 struct Control {
   uint64_t births = 0;
+  bool may_have_lost = false;
   std::string_view membership;
 };
 
@@ -36,6 +37,7 @@ Result<Control> ParseControl(std::string_view image) {
   const uint8_t version = reader.Byte();
   Control control;
   control.births = reader.Fixed64();
+  control.may_have_lost = reader.Byte() != 0;
   control.membership = reader.Bytes();
   if (!reader.ok() || version != kControlVersion) {
     return Error(ErrorCode::kCorrupt, "the node's control image is damaged or of another version");
@@ -143,6 +145,7 @@ struct Node::Parts {
   void AdoptState(const Turn& turn);
   void SweepSlice(uint32_t budget);
   std::string ControlImage();
+  void NoticeComplete(const Turn& turn);
   void Finish(const Turn& turn);
 
   NodeContext context;
@@ -311,12 +314,29 @@ void Node::Parts::SweepSlice(uint32_t budget) {
 std::string Node::Parts::ControlImage() {
   std::string image(1, static_cast<char>(kControlVersion));
   PutFixed64(&image, context.replica.births()->bound());
+  image.push_back(context.catch_up.may_have_lost() ? 1 : 0);
   PutBytes(&image, membership.Durable());
   return image;
 }
 
+// What was lost when this node last stopped is lost until all of it was compared, whatever other
+// stops there are meanwhile: that is why it is in the control image.
+void Node::Parts::NoticeComplete(const Turn& turn) {
+  if (!context.catch_up.TakeNews() || !context.catch_up.may_have_lost()) return;
+  for (uint32_t partition = 0; partition < context.ring->partition_count(); ++partition) {
+    const uint16_t slot = context.ring->FirstSlot(partition);
+    if (context.Replicates(slot, context.self()) && context.IsBehind(slot)) return;
+  }
+  context.catch_up.SetComplete();
+  control_dirty = true;
+  turn.effects->log.push_back({LogLevel::kNotice,
+                               "compared with the other replicas: what may have been lost is here "
+                               "again, and answers of this node count"});
+}
+
 void Node::Parts::Finish(const Turn& turn) {
   AdoptState(turn);
+  NoticeComplete(turn);
   Births* births = context.replica.births();
   if (births->NeedsMore(turn.now.wall_ms)) {
     births->Extend(turn.now.wall_ms);
@@ -331,6 +351,8 @@ Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* en
                                           std::string_view control, Now now, Effects* effects) {
   const auto parsed = ParseControl(control);
   if (!parsed) return tl::unexpected(parsed.error());
+  // Whoever is new has nothing to lose.
+  options.may_have_lost = !control.empty() && (options.may_have_lost || parsed->may_have_lost);
   auto parts =
       std::make_unique<Parts>(std::move(options), engine, Births(parsed->births, now.wall_ms));
   const auto restored = parts->membership.Restore(parsed->membership);
@@ -392,6 +414,7 @@ void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeo
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
 void Node::SetRepairRate(uint64_t bytes_per_second) {
+  parts_->handoff.SetRate(bytes_per_second);
   parts_->anti_entropy.SetRate(bytes_per_second);
 }
 

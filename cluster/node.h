@@ -46,8 +46,10 @@ struct NodeOptions {
   int64_t hints_max_age_ms = 10'800'000;
   int64_t tombstone_min_age_ms = 600'000;
   uint64_t max_value_bytes = 512ULL << 20;
-  uint64_t repair_rate_bytes = 16ULL << 20;  // a second, for anti-entropy; 0: no limit
+  uint64_t repair_rate_bytes = 16ULL << 20;  // a second, for anti-entropy, and for hints
   uint64_t seed = 0;                         // of the node's own generator
+  // Writes that this node acknowledged may be missing from the engine.
+  bool may_have_lost = false;
 };
 
 // An encoded message that arrived from a peer, as the fields of its RESP array. Views live for the

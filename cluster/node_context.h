@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "cluster/catch_up.h"
 #include "cluster/cluster_state.h"
 #include "cluster/effects.h"
 #include "cluster/hybrid_clock.h"
@@ -58,6 +59,7 @@ struct NodeContext {
       : options(std::move(node_options)),
         random(options.seed),
         liveness(options.id, options.node_timeout_ms * 1000),
+        catch_up(options.id, options.may_have_lost),
         replica(options.id, engine, &clock, births,
                 {options.siblings_max, options.object_max_bytes, options.max_clock_skew_ms},
                 &counters) {}
@@ -67,6 +69,7 @@ struct NodeContext {
   Random random;
   HybridClock clock;
   Liveness liveness;
+  CatchUp catch_up;
   Replica replica;
   Transit transit;
   // Set while a ring is known.
@@ -91,6 +94,11 @@ struct NodeContext {
   bool Replicates(uint16_t slot, NodeId node) const {
     const auto replicas = ring->Replicas(slot);
     return std::find(replicas.begin(), replicas.end(), node) != replicas.end();
+  }
+  // This node's answer does not count towards R.
+  bool IsBehind(uint16_t slot) const { return catch_up.IsBehind(ring->Replicas(slot), ring->w()); }
+  bool MintsPlain(uint16_t slot) const {
+    return catch_up.MintsPlain(ring->Replicas(slot), ring->w(), liveness);
   }
   // The first live node of the key's preference list, fallbacks after the replicas (the first of
   // all when none is live).

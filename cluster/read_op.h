@@ -18,23 +18,25 @@ class ReadOp {
     NodeId node;
     uint64_t hash;  // VersionHash of its copy, 0: nothing
     bool fallback;
+    bool behind;  // it may lack what was acknowledged (cluster/catch_up.h)
   };
 
   void Begin(const Position& position, uint8_t needed);
 
   // A node's copy: an object with its hash, or hash 0 and an empty object.
-  void Add(NodeId node, bool fallback, uint64_t hash, Object&& object);
+  void Add(const Replied& replied, Object&& object);
   // A node that holds what `hash` names, which is the merge so far or another's answer.
-  void AddSame(NodeId node, bool fallback, uint64_t hash) {
-    replied_.push_back({node, hash, fallback});
-  }
+  void AddSame(const Replied& replied) { replied_.push_back(replied); }
+  // From now on the answers of those who are behind count, too: there are no others. True when
+  // there is one.
+  bool CountBehind();
 
   bool Enough() const { return answered() >= needed_; }
   uint8_t needed() const { return needed_; }
-  // That count. A fallback has nothing of most keys: its "nothing" counts only beside the answer of
-  // a replica.
+  // That count: not who is behind. A fallback has nothing of most keys: its "nothing" counts only
+  // beside the answer of a replica.
   uint8_t answered() const;
-  // The quorum needed no fallback.
+  // The quorum needed no fallback and nobody who is behind.
   bool AllReplicas() const;
   bool HasReplied(NodeId node) const;
 
@@ -48,6 +50,7 @@ class ReadOp {
  private:
   Position position_;
   uint8_t needed_ = 1;
+  bool behind_count_ = false;
   Object merged_;
   uint64_t merged_hash_ = 0;
   absl::InlinedVector<Replied, 3> replied_;

@@ -34,24 +34,26 @@ void Prune(Object* object) {
 
 }  // namespace
 
-// entries := { high:fixed64 low:fixed64 version_hash:fixed64 }
+// entries := { position:18 version_hash:fixed64 }
 void Reaper::Encode(const std::vector<Entry>& entries, std::string* out) {
   for (const Entry& entry : entries) {
-    PutFixed64(out, entry.position.high);
-    PutFixed64(out, entry.position.low);
+    char position[kPositionBytes];
+    EncodePosition(entry.position, position);
+    out->append(position, kPositionBytes);
     PutFixed64(out, entry.hash);
   }
 }
 
-std::optional<std::vector<Reaper::Entry>> Reaper::Decode(uint16_t slot, std::string_view bytes) {
+std::optional<std::vector<Reaper::Entry>> Reaper::Decode(std::string_view bytes) {
   std::vector<Entry> entries;
   Reader reader(bytes);
-  while (reader.ok() && !reader.done()) {
-    const uint64_t high = reader.Fixed64();
-    const uint64_t low = reader.Fixed64();
-    entries.push_back({{slot, high, low}, reader.Fixed64()});
+  while (!reader.done()) {
+    const std::string_view position = reader.Raw(kPositionBytes);
+    const uint64_t hash = reader.Fixed64();
+    if (!reader.ok()) return std::nullopt;
+    entries.push_back({DecodePosition(position.data()), hash});
+    if (IsHint(entries.back().position)) return std::nullopt;
   }
-  if (!reader.ok()) return std::nullopt;
   return entries;
 }
 
@@ -78,11 +80,11 @@ std::optional<int64_t> Reaper::Patience(uint16_t slot) const {
   return at - replicas.begin() + 1;
 }
 
-bool Reaper::IsClear(uint16_t slot) const {
-  return !context_->replica.hints().AnyIn(slot) && !handoff_->HasLeftOvers();
-}
-
 bool Reaper::Votes(const Turn& turn, const Entry& entry) const {
+  const uint16_t slot = entry.position.slot;
+  if (handoff_->HasLeftOvers() || context_->replica.hints().AnyIn(slot)) return false;
+  if (!Patience(slot)) return true;
+  if (context_->IsBehind(slot)) return false;  // what is missing here may have been something
   const auto found = context_->replica.engine()->Get(entry.position);
   // What cannot be read is not nothing.
   if (!found) return false;
@@ -96,17 +98,13 @@ bool Reaper::Votes(const Turn& turn, const Entry& entry) const {
 }
 
 void Reaper::OnRequest(const Turn& turn, NodeId from, const ReapRequest& request) {
-  const auto entries = Decode(request.slot, request.entries);
+  const auto entries = Decode(request.entries);
   if (!entries || request.epoch != context_->epoch()) return;
   std::string votes;
-  // Of members that are not of the N it is asked only whether they are clear.
-  const bool replicates = context_->Replicates(request.slot, context_->self());
-  for (const Entry& entry : *entries) votes.push_back(!replicates || Votes(turn, entry) ? 1 : 0);
+  for (const Entry& entry : *entries) votes.push_back(Votes(turn, entry) ? 1 : 0);
   // Whatever this rests on is on the disk when it is said.
-  turn.RespondSynced(
-      from,
-      ReapResponse{.request = request.request, .clear = IsClear(request.slot), .votes = votes},
-      context_->replica.engine()->sequences().applied);
+  turn.RespondSynced(from, ReapResponse{.request = request.request, .votes = votes},
+                     context_->replica.engine()->sequences().applied);
 }
 
 void Reaper::Tick(const Turn& turn) {
@@ -127,17 +125,13 @@ void Reaper::Tick(const Turn& turn) {
   if (waiting_.size() < kMaxWaiting) Find(turn);
 }
 
-// Walks on to the end of the next slot that has something to drop.
+// One slice of the walk. Asks when there is enough, or at the walk's end.
 void Reaper::Find(const Turn& turn) {
-  Batch batch;
-  batch.epoch = context_->epoch();
   uint32_t looked = 0;
   bool at_end = true;
   (void)context_->replica.engine()->Scan(
       from_, kLastPosition, [&](const Position& position, std::string_view image) {
-        const bool enough = batch.entries.size() == kBatchEntries ||
-                            (!batch.entries.empty() && position.slot != batch.slot);
-        if (enough || looked++ == kSliceRecords) {
+        if (found_.size() == kBatchEntries || looked++ == kSliceRecords) {
           from_ = position;
           at_end = false;
           return false;
@@ -148,22 +142,22 @@ void Reaper::Find(const Turn& turn) {
         Object object;
         if (!record || !DecodeObject(record->object, &object)) return true;
         if (!MayGo(turn.now, *record, object, *patience)) return true;
-        batch.slot = position.slot;
-        batch.entries.push_back({position, record->version_hash});
+        found_.push_back({position, record->version_hash});
+        ++met_;
         return true;
       });
-  met_ += batch.entries.size();
   if (at_end) {
     context_->counters.tombstones_pending = std::exchange(met_, 0);
     from_ = Position();
     const int64_t pause_us = context_->options.tombstone_min_age_ms * 1000 / 10;
     next_us_ = turn.now.mono_us + std::clamp(pause_us, kSliceUs, kMaxPauseUs);
   }
-  if (!batch.entries.empty()) Ask(turn, std::move(batch));
+  if (found_.empty() || (!at_end && found_.size() < kBatchEntries)) return;
+  Ask(turn, {.epoch = context_->epoch(), .entries = std::exchange(found_, {})});
 }
 
 void Reaper::Ask(const Turn& turn, Batch batch) {
-  if (batch.epoch != context_->epoch() || !IsClear(batch.slot)) return;
+  if (batch.epoch != context_->epoch()) return;
   std::erase_if(batch.entries, [&](const Entry& entry) { return !Votes(turn, entry); });
   if (batch.entries.empty()) return;
   silent_.clear();
@@ -176,10 +170,7 @@ void Reaper::Ask(const Turn& turn, Batch batch) {
   Encode(batch.entries, &entries);
   ++request_;
   for (const NodeId node : silent_) {
-    turn.Request(
-        node,
-        ReapRequest{
-            .request = request_, .epoch = batch.epoch, .slot = batch.slot, .entries = entries});
+    turn.Request(node, ReapRequest{.request = request_, .epoch = batch.epoch, .entries = entries});
   }
   asked_ = std::move(batch);
   deadline_us_ = turn.now.mono_us + 4 * context_->options.replica_timeout_ms * 1000;
@@ -188,7 +179,7 @@ void Reaper::Ask(const Turn& turn, Batch batch) {
 
 void Reaper::OnResponse(const Turn& turn, NodeId from, const ReapResponse& response) {
   if (!asked_ || response.request != request_ || silent_.count(from) == 0) return;
-  if (!response.clear || response.votes.size() != asked_->entries.size()) {
+  if (response.votes.size() != asked_->entries.size()) {
     asked_.reset();
     return;
   }
@@ -218,18 +209,17 @@ void Reaper::Finish(const Turn& turn) {
 void Reaper::Commit(const Turn& turn, const Batch& batch) {
   std::string entries;
   Encode(batch.entries, &entries);
-  for (const NodeId node : context_->ring->Replicas(batch.slot)) {
-    if (node == context_->self()) continue;
-    turn.Request(node, ReapCommit{.epoch = batch.epoch,
-                                  .stamp = context_->StampOf(turn),
-                                  .slot = batch.slot,
-                                  .entries = entries});
+  for (const Member& member : context_->state->members) {
+    if (member.id == context_->self()) continue;
+    turn.Request(
+        member.id,
+        ReapCommit{.epoch = batch.epoch, .stamp = context_->StampOf(turn), .entries = entries});
   }
   Apply(turn, batch.entries);
 }
 
 void Reaper::OnCommit(const Turn& turn, NodeId from, const ReapCommit& commit) {
-  const auto entries = Decode(commit.slot, commit.entries);
+  const auto entries = Decode(commit.entries);
   const int64_t waited_us = context_->transit.Waited(from, commit.stamp, turn.now.mono_us);
   if (!entries || commit.epoch != context_->epoch() || waited_us > context_->OldestDataUs() / 4) {
     return;

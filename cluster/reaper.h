@@ -2,13 +2,13 @@
 // contexts, without ever letting an older version come back. Dynamo leaves this open; what goes
 // wrong elsewhere is that a tombstone goes by its age, and a copy that was away does not know.
 //
-// One of a slot's replicas proposes, in two rounds. In each, all N must say, synced, that they
+// One of a key's replicas proposes, in two rounds. In each, all N must say, synced, that they
 // hold exactly this object or nothing (to prune: exactly this object) and find it dead and old by
 // their own clocks, and every member of the ring that it keeps nothing of the slot for others:
-// no hint, no left-over. From the first round on nobody holds anything older. What was sent before
-// is refused once it is older than OldestDataUs; so the second round comes after that, and finds
-// whatever arrived meanwhile. Then the replicas drop what still is the same. A member that is down,
-// or another epoch, delays this; nothing else depends on it.
+// no hint, no left-over. From the first round on nobody holds anything older. What was sent
+// before is refused once it is older than OldestDataUs; so the second round comes after that, and
+// finds whatever arrived meanwhile. Then the replicas drop what still is the same. A member that is
+// down, or another epoch, delays this; nothing else depends on it.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ class Reaper {
   // Contexts longer than this are pruned.
   static constexpr size_t kLongContext = 50;
 
-  Reaper(NodeContext* context, const Handoff* handoff) : context_(context), handoff_(handoff) {}
+  Reaper(NodeContext* context, const Handoff* handoff)
+      : context_(context), handoff_(handoff), request_(context->random.Below(uint64_t{1} << 62)) {}
 
   void OnRequest(const Turn& turn, NodeId from, const ReapRequest& request);
   void OnResponse(const Turn& turn, NodeId from, const ReapResponse& response);
@@ -44,10 +45,9 @@ class Reaper {
     Position position;
     uint64_t hash;
   };
-  // What of one slot may go, on its way through the two rounds.
+  // What may go, on its way through the two rounds.
   struct Batch {
     uint64_t epoch = 0;
-    uint16_t slot = 0;
     std::vector<Entry> entries;
     int round = 1;
     int64_t due_us = 0;  // of the second round
@@ -63,12 +63,11 @@ class Reaper {
   bool MayGo(const Now& now, const RecordView& record, const Object& object,
              int64_t patience = 1) const;
   bool Votes(const Turn& turn, const Entry& entry) const;
-  bool IsClear(uint16_t slot) const;
   static void Encode(const std::vector<Entry>& entries, std::string* out);
-  static std::optional<std::vector<Entry>> Decode(uint16_t slot, std::string_view bytes);
+  static std::optional<std::vector<Entry>> Decode(std::string_view bytes);
 
-  static constexpr size_t kBatchEntries = 256;
-  static constexpr size_t kMaxWaiting = 64;  // batches between the rounds
+  static constexpr size_t kBatchEntries = 1000;
+  static constexpr size_t kMaxWaiting = 16;  // batches between the rounds
   static constexpr uint32_t kSliceRecords = 1000;
   static constexpr int64_t kSliceUs = 100'000;
   static constexpr int64_t kMaxPauseUs = 60'000'000;
@@ -78,11 +77,13 @@ class Reaper {
   // The round that is asked now, and who has not answered.
   std::optional<Batch> asked_;
   std::set<NodeId> silent_;
-  uint64_t request_ = 0;
+  uint64_t request_;  // begins anywhere: answers to an earlier start must not fit
   int64_t deadline_us_ = 0;
   std::deque<Batch> waiting_;  // for their second round
+  // The walk: what it has found and not asked about yet, where it goes on, how much it has met.
+  std::vector<Entry> found_;
   Position from_;
-  uint64_t met_ = 0;  // in this walk
+  uint64_t met_ = 0;
   int64_t next_us_ = 0;
 };
 

@@ -33,7 +33,10 @@ void ReplicaService::OnRead(const Turn& turn, NodeId from, const ReadRequest& re
   const KeyRef key = context_->Locate(request.db, request.key);
   std::string_view object;
   const auto head = context_->replica.Head(key, &object);
-  ReadResponse response{.request = request.request, .status = ReadStatus::kNothing, .object = {}};
+  ReadResponse response{.request = request.request,
+                        .status = ReadStatus::kNothing,
+                        .behind = context_->IsBehind(key.position.slot),
+                        .object = {}};
   if (!head) {
     response.status = ReadStatus::kFailed;
   } else if (head->hash == request.have && head->hash != 0) {
@@ -50,7 +53,8 @@ void ReplicaService::OnReadKept(const Turn& turn, NodeId from, const ReadRequest
   StoredVersion kept;
   const auto loaded =
       context_->replica.LoadKept(key, context_->ring->Replicas(key.position.slot), &kept);
-  ReadResponse response{.request = request.request, .status = ReadStatus::kNothing, .object = {}};
+  ReadResponse response{
+      .request = request.request, .status = ReadStatus::kNothing, .behind = false, .object = {}};
   std::string object;
   if (!loaded) {
     response.status = ReadStatus::kFailed;
@@ -97,13 +101,19 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
     turn.Respond(from, response);
     return;
   }
+  KeyRef key = context_->Locate(request.db, request.key);
+  if (request.plain && request.may_pass && !context_->MintsPlain(key.position.slot)) {
+    ++context_->counters.mints_passed_on;
+    response.status = MintStatus::kPassed;
+    turn.Respond(from, response);
+    return;
+  }
   NewVersion version{.operation = request.operation,
                      .context = *std::move(given),
                      .plain = request.plain,
                      .kind = request.kind,
                      .expires_at_ms = request.expires_at_ms,
                      .bytes = std::string(request.bytes)};
-  KeyRef key = context_->Locate(request.db, request.key);
   key.hint_for = request.hint_for;
   auto minted = context_->MintAt(key, std::move(version), turn.now);
   if (!minted) {

@@ -22,7 +22,9 @@ struct StatusCounters {
   uint64_t mint_retries = 0;
   uint64_t mints_too_late = 0;  // requests refused because they had waited too long
   uint64_t merges_too_late = 0;
-  uint64_t sloppy_reads = 0;        // with fewer than R of the N among who answered
+  uint64_t sloppy_reads = 0;  // with fewer than R of the N among who answered
+  uint64_t reads_behind = 0;  // answered by nodes that may have lost something, for want of others
+  uint64_t mints_passed_on = 0;     // by this node, not up to date yet
   uint64_t sloppy_writes = 0;       // acknowledged with the help of fallbacks
   uint64_t hints_stored = 0;        // writes that this node took for others
   uint64_t hints_refused = 0;       // for want of room

@@ -6,6 +6,7 @@ replies must be the same bytes. What is ours alone, or cannot be the same, is te
 import re
 import shlex
 import shutil
+import signal
 import threading
 import time
 import unittest
@@ -1119,6 +1120,15 @@ class Shutdown(unittest.TestCase):
             cluster.wait_ready()
             with node.connect() as connection:
                 self.assertEqual(connection.call("GET", "kept"), b"v")
+
+    def test_signals_without_end_end_it_cleanly(self):
+        for number in signal.SIGTERM, signal.SIGINT:
+            with Cluster(1) as cluster:
+                process = cluster.nodes[0].process
+                while process.poll() is None:
+                    process.send_signal(number)
+                    time.sleep(0.0002)
+                self.assertEqual(process.returncode, 0)
 
 
 if __name__ == "__main__":

@@ -282,6 +282,49 @@ class Crashes(unittest.TestCase):
                 self.assertEqual(pairs(connection.call("CONFIG", "GET", "repair-rate")),
                                  {"repair-rate": b"1048576"})
 
+    def test_hints_go_to_their_node_and_dead_versions_go_for_good(self):
+        def total(name):
+            sum_of_all = 0
+            for node in cluster.nodes:
+                if node.process is not None:
+                    with node.connect() as connection:
+                        sum_of_all += pairs(connection.call("DYN.STATUS"))[name]
+            return sum_of_all
+
+        def wait_for(condition, what):
+            deadline = time.monotonic() + 30
+            while not condition():
+                self.assertLess(time.monotonic(), deadline, what)
+                time.sleep(0.05)
+
+        with Cluster(5, node_timeout=500, tombstone_min_age=2) as cluster:
+            first, down = cluster.nodes[0], cluster.nodes[4]
+            down.kill()
+            with first.connect() as connection:
+                for i in range(200):
+                    self.assertEqual(connection.call("SET", "kept:%d" % i, i), "OK")
+            self.assertGreater(total("sloppy-writes"), 0)
+            self.assertGreater(total("hints-pending"), 50)
+            self.assertGreater(total("hints-pending-bytes"), 50 * 10)
+            kept = total("hints-pending")
+            for node in cluster.nodes[:4]:
+                node.kill()
+                node.start()
+            wait_for(lambda: total("hints-pending") == kept, "hints do not survive a kill")
+            down.start()
+            cluster.wait_ready()
+            wait_for(lambda: total("hints-pending") == 0, "hints were not handed over")
+            self.assertGreater(total("hints-delivered"), 50)
+            with down.connect() as connection:
+                for i in range(200):
+                    key = "kept:%d" % i
+                    self.assertEqual(connection.call("DYN.GET", key, "R", 1)[1][0], b"%d" % i)
+                    self.assertEqual(connection.call("DEL", key), 1)
+            wait_for(lambda: total("tombstones-dropped") >= 3 * 200, "dead versions stay")
+            with first.connect() as connection:
+                self.assertEqual(connection.call("DYN.REPAIR"), 0)
+                self.assertIsNone(connection.call("GET", "kept:0"))
+
     def test_what_a_stopped_node_missed_does_not_come_back(self):
         with Cluster(3) as cluster:
             first, second, third = cluster.nodes

@@ -74,6 +74,8 @@ std::vector<Counter> CountersOf(const StatusCounters& counters) {
           {"mints-too-late", counters.mints_too_late},
           {"merges-too-late", counters.merges_too_late},
           {"sloppy-reads", counters.sloppy_reads},
+          {"reads-behind", counters.reads_behind},
+          {"mints-passed-on", counters.mints_passed_on},
           {"sloppy-writes", counters.sloppy_writes},
           {"hints-pending", counters.hints_pending},
           {"hints-pending-bytes", counters.hints_pending_bytes},

@@ -1,5 +1,6 @@
 #include "server/driver.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -175,6 +176,11 @@ void Driver::CloseLoop() {
   const auto close = [](uv_handle_t* handle, void*) {
     if (!uv_is_closing(handle)) uv_close(handle, nullptr);
   };
+  // A second SIGTERM, from here on, must not end what is ending well by its default.
+  sigset_t stops;
+  sigemptyset(&stops);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stops, number);
+  pthread_sigmask(SIG_BLOCK, &stops, nullptr);
   uv_walk(&loop_, close, nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
   CHECK(uv_loop_close(&loop_) == 0);

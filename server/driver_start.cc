@@ -158,6 +158,9 @@ NodeOptions Driver::MakeNodeOptions() const {
   node.siblings_warn = options.siblings_warn;
   node.siblings_max = options.siblings_max;
   node.object_max_bytes = options.object_max_bytes;
+  node.hints_max_bytes = options.hints_max_bytes;
+  node.hints_max_age_ms = options.hints_max_age_s * 1000;
+  node.tombstone_min_age_ms = options.tombstone_min_age_s * 1000;
   node.repair_rate_bytes = options.repair_rate_bytes;
   node.max_value_bytes = options.proto_max_bulk_bytes;
   node.seed = RandomNumber();

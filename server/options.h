@@ -64,6 +64,9 @@ struct Options {
   uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;
   uint64_t object_max_bytes = 1ULL << 30;
+  uint64_t hints_max_bytes = 1ULL << 30;
+  int64_t hints_max_age_s = 10'800;
+  int64_t tombstone_min_age_s = 600;
   uint64_t repair_rate_bytes = 16ULL << 20;
   int64_t max_clock_skew_s = 60;
   bool recover = false;

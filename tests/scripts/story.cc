@@ -136,7 +136,8 @@ class Stage : public WorldObserver {
     setting("n", &options.settings.n);
     setting("r", &options.settings.r);
     setting("w", &options.settings.w);
-    options.anti_entropy = line.options.contains("anti-entropy");
+    const auto age = line.options.find("tombstone-age");
+    if (age != line.options.end()) options.tombstone_min_age_ms = ParseTime(age->second) / kMs;
     options.min_latency_us = options.max_latency_us = kMs;
     world_ = std::make_unique<World>(options, this);
     world_->set_trace([this](const std::string& trace) {
@@ -147,6 +148,9 @@ class Stage : public WorldObserver {
     });
     for (int i = 0; i < options.nodes; ++i) world_->Start(i);
     for (int i = 0; i < 600 && !Formed(); ++i) world_->RunUntil(world_->now_us() + 100 * kMs);
+    // All have compared what they do not hold yet.
+    world_->RunUntil(world_->now_us() + 10 * kSecond);
+    world_->set_anti_entropy(line.options.contains("anti-entropy"));
     Say(Formed() ? "a ring of " + line.words.at(1) : "no ring");
   }
 
@@ -185,16 +189,24 @@ class Stage : public WorldObserver {
 
   void Copies(const std::string& key) {
     for (int node = 0; node < world_->size(); ++node) {
-      std::string text = "nothing";
-      const Position position = At(key);
-      const auto scanned = world_->engine(node).Scan(
-          position, position, [&](const Position&, std::string_view image) {
-            text = world_->describer().Of(*DecodeObject(ParseRecord(image)->object));
-            return true;
-          });
-      CHECK(scanned.has_value());
-      Say(std::to_string(node + 1) + ": " + text);
+      const std::string number = std::to_string(node + 1);
+      Say(number + ": " + CopyAt(node, At(key)).value_or("nothing"));
+      for (int other = 0; other < world_->size(); ++other) {
+        const auto hint = CopyAt(node, HintPosition(world_->IdOf(other), At(key)));
+        if (hint) Say(number + ", for " + std::to_string(other + 1) + ": " + *hint);
+      }
     }
+  }
+
+  std::optional<std::string> CopyAt(int node, const Position& position) {
+    std::optional<std::string> text;
+    const auto scanned =
+        world_->engine(node).Scan(position, position, [&](const Position&, std::string_view image) {
+          text = world_->describer().Of(*DecodeObject(ParseRecord(image)->object));
+          return true;
+        });
+    CHECK(scanned.has_value());
+    return text;
   }
 
   void Ask(const Line& line, bool later) {

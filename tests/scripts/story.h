@@ -3,7 +3,8 @@
 // begin with # are the teller's. Nothing in it is random: each message takes one millisecond.
 //
 //   nodes COUNT [n=N] [r=R] [w=W]       a ring of so many nodes, numbered from 1; with
-//                                       anti-entropy=on they compare what they hold
+//                                       anti-entropy=on they compare what they hold, with
+//                                       tombstone-age=10s dead versions are dropped so early
 //   set NODE KEY VALUE                  a plain SET through that node; get, del, incr NODE KEY;
 //                                       append, setnx NODE KEY VALUE
 //   put NODE KEY ctx=NAME VALUE [as=NAME]    DYN.PUT with a context that was named, or ctx=none;
@@ -11,7 +12,7 @@
 //                                       answer's context gets a name; dyndel NODE KEY ctx=NAME
 //   siblings NODE KEY [as=NAME]         every version that a read sees, the read's context named
 //   later COMMAND                       asks and does not wait; the answer is printed when it comes
-//   copies KEY                          what each node's disk holds, nobody asked
+//   copies KEY                          what each node's disk holds, hints too, nobody asked
 //   prefers KEY                         the key's preference list
 //   drop A->B, cut A->B, cut A<->B      messages vanish; with cut the connection breaks, too
 //   heal                                ends all drops and cuts

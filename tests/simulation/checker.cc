@@ -215,7 +215,7 @@ void Checker::MeetAgain(const KeyState& state, const Sibling& sibling, Version* 
 }
 
 void Checker::CheckRead(const KeyState& state, const Object& object, const Operation& op) {
-  const bool strict = strict_reads_ && !op.sloppy;
+  const bool strict = !op.sloppy;
   for (const Sibling& sibling : object.siblings) {
     const Version* version = Find(state, sibling.dot);
     if (version == nullptr) {

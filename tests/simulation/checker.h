@@ -7,7 +7,7 @@
 //   - a DYN.PUT is answered with the context it gave and its own dot, no more;
 //   - what an acknowledged write covered is not read again and is not there at the end;
 //   - an acknowledged write that nothing acknowledged covers is in the context of every later read
-//     (R + W > N, and all who answer either are of the N);
+//     (R + W > N, and all who answer either are of the N, and up to date if they lost their tail);
 //   - at the end an acknowledged write is there, or covered by a write that is there or so covered
 //     in turn;
 //   - every operation is answered by its deadline.
@@ -31,10 +31,8 @@ namespace cartwheel::sim {
 
 class Checker {
  public:
-  // `strict_reads`: R + W > N and no replica loses what it acknowledged, so that reads see it all.
   // `tombstones_go`: dead versions may be dropped for good within the run.
-  Checker(bool strict_reads, bool tombstones_go)
-      : strict_reads_(strict_reads), tombstones_go_(tombstones_go) {}
+  explicit Checker(bool tombstones_go) : tombstones_go_(tombstones_go) {}
 
   // A key that the clients will use; the number of it.
   size_t AddKey(const Key& key, const Position& position);
@@ -137,7 +135,6 @@ class Checker {
     return tombstones_go_ && (sibling.kind == Kind::kTombstone || sibling.expires_at_ms != 0);
   }
 
-  const bool strict_reads_;
   const bool tombstones_go_;
   std::vector<KeyState> keys_;
   absl::flat_hash_map<uint64_t, size_t> key_by_position_;

@@ -13,7 +13,7 @@ constexpr uint64_t kNode2 = 2;
 
 class CheckerTest : public testing::Test {
  protected:
-  CheckerTest() : checker_(true, false) { key_ = checker_.AddKey(kKey, Where()); }
+  CheckerTest() : checker_(false) { key_ = checker_.AddKey(kKey, Where()); }
 
   static Position Where() { return PositionOf(kKey.db, kKey.bytes, Partitioner::kSlot); }
 

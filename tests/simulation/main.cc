@@ -17,13 +17,15 @@ namespace {
 struct Arguments {
   SimulationOptions one;
   uint64_t seeds = 1;
+  uint64_t most_failures = 10;  // ends the run
   std::string faults = "all";
   std::string mutant;
 };
 
 constexpr std::string_view kUsage =
-    "cartwheel-sim [--seed S] [--seeds COUNT] [--nodes 5] [--seconds 120] [--ops-per-second 50]\n"
-    "              [--faults all|none|KIND,KIND] [--mutant NAME] [--trace]\n";
+    "cartwheel-sim [--seed S] [--seeds COUNT] [--failures 10] [--nodes 5] [--seconds 120]\n"
+    "              [--ops-per-second 50] [--faults all|none|KIND,KIND] [--mutant NAME]\n"
+    "              [--trace]\n";
 
 struct MutantName {
   Mutant mutant;
@@ -79,6 +81,7 @@ Arguments Parse(int argc, char** argv) {
       SetFaults(value, &arguments.one);
     } else if (flag == "--mutant") {
       arguments.mutant = value;
+      arguments.most_failures = 1;
       SetMutant(value, &arguments.one);
     } else if (!parsed) {
       Refuse("not a number", value);
@@ -86,6 +89,8 @@ Arguments Parse(int argc, char** argv) {
       arguments.one.seed = number;
     } else if (flag == "--seeds") {
       arguments.seeds = number;
+    } else if (flag == "--failures" && number >= 1) {
+      arguments.most_failures = number;
     } else if (flag == "--nodes" && number >= 1 && number <= 15) {
       arguments.one.nodes = static_cast<int>(number);
     } else if (flag == "--seconds") {
@@ -196,7 +201,7 @@ int Main(int argc, char** argv) {
                 static_cast<double>(result.simulated_us) / 1e6, result.failure->c_str(),
                 Replay(arguments, options.seed).c_str());
     std::fflush(stdout);
-    if (!arguments.mutant.empty() || totals.failed >= 10) break;
+    if (totals.failed >= arguments.most_failures) break;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   PrintTotals(totals, took.count());

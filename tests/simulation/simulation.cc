@@ -75,7 +75,7 @@ class Run : public WorldObserver {
         random_(options.seed * 0x9e3779b97f4a7c15ULL + 1),
         world_options_(WorldOf(options, &random_)),
         faults_(FaultsOf(options, &random_)),
-        checker_(StrictReads(), TombstonesGo()),
+        checker_(TombstonesGo()),
         world_(world_options_, this),
         nemesis_(&world_, faults_, world_options_.sync, random_.Next()),
         workload_(&world_, &checker_, options.ops_per_second, random_.Next(),
@@ -126,9 +126,6 @@ class Run : public WorldObserver {
   }
 
  private:
-  bool StrictReads() const {
-    return !(faults_.Has(FaultKind::kTailLoss) && world_options_.sync == SyncPolicy::kEverySecond);
-  }
   bool TombstonesGo() const { return world_options_.tombstone_min_age_ms < 60'000; }
   // Where it happened, in the trace; the run ends a little later.
   void TraceFailure() {

@@ -450,6 +450,7 @@ void World::Crash(int node, bool lose_tail) {
   Note(7, static_cast<uint64_t>(node), lose_tail, 0);
   n.node.reset();
   n.engine.Crash(lose_tail);
+  n.options.may_have_lost = lose_tail;
   n.waiting.clear();
   n.deferred.clear();
   ++n.incarnation;

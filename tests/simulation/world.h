@@ -108,6 +108,8 @@ class World {
   uint64_t trace_hash() const { return trace_hash_; }
   uint64_t events() const { return steps_; }
   // Told of every message that arrives and every fault; the hook of --trace and of the scripts.
+  // false: comparisons go unheard.
+  void set_anti_entropy(bool on) { options_.anti_entropy = on; }
   void set_trace(std::function<void(const std::string&)> trace) { trace_ = std::move(trace); }
   void Trace(const std::string& line) const {
     if (trace_) trace_(line);
@@ -174,7 +176,7 @@ class World {
   void PlanSync(int node);
   void PlanEarlySync(int node);
   void Note(uint64_t what, uint64_t a, uint64_t b, uint64_t c);
-  const WorldOptions options_;
+  WorldOptions options_;
   WorldObserver* observer_;
   Random random_;
   EventQueue events_;

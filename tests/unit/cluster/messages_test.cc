@@ -53,11 +53,11 @@ std::vector<AnyMessage> Samples() {
   scanned.entries = {{"a", "object"}, {std::string_view("\0b", 2), ""}};
   return {
       ReadRequest{1, 2, UINT64_MAX, true, 15, "key"},
-      ReadResponse{1, ReadStatus::kObject, "object"},
-      ReadResponse{1, ReadStatus::kSame, {}},
+      ReadResponse{1, ReadStatus::kObject, true, "object"},
+      ReadResponse{1, ReadStatus::kSame, false, {}},
       CompareRequest{2, 3, 0xffffffffffffffffULL, 1, std::string_view("\r\n\0", 3)},
       MintRequest{
-          3, 4, 5, true, Kind::kTombstone, -1, UINT64_MAX, 6, {7, -8}, "key", "context", ""},
+          3, 4, 5, true, false, Kind::kTombstone, -1, UINT64_MAX, 6, {7, -8}, "key", "context", ""},
       MintResponse{6, MintStatus::kTooMany, "", "why"},
       MergeRequest{7, 8, true, false, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
       MergeRequest{7, 8, false, true, 0, {4, 5}, 9, "key", ""},
@@ -72,9 +72,9 @@ std::vector<AnyMessage> Samples() {
       Pong{19},
       HoldsRequest{20, 21, 22, "key", "context"},
       HoldsResponse{23, true},
-      ReapRequest{24, 25, 16383, "entries"},
-      ReapResponse{26, true, std::string_view("\0\1", 2)},
-      ReapCommit{28, {29, 30}, 31, "entries"},
+      ReapRequest{24, 25, "entries"},
+      ReapResponse{26, std::string_view("\0\1", 2)},
+      ReapCommit{28, {29, 30}, "entries"},
       TreeRequest{21, 22, TreeLevel::kLeaf, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
       TreeResponse{23, false, true, {1, 2, 3}, "groups"},
       TreeResponse{23, true, false, {}, {}},

@@ -21,9 +21,9 @@ uint64_t HashOf(const Object& object) { return VersionHash(kPosition, object); }
 TEST(ReadOpTest, IsEnoughWithRAnswersWhateverTheySay) {
   ReadOp op;
   op.Begin(kPosition, 2);
-  op.Add(1, false, 0, Object());
+  op.Add({1, 0, false, false}, Object());
   EXPECT_FALSE(op.Enough());
-  op.Add(2, false, 0, Object());
+  op.Add({2, 0, false, false}, Object());
   EXPECT_TRUE(op.Enough());
   EXPECT_EQ(op.merged_hash(), 0U);
 }
@@ -33,8 +33,8 @@ TEST(ReadOpTest, MergesConcurrentAnswers) {
   op.Begin(kPosition, 2);
   const Object a = Version(1, 1);
   const Object b = Version(2, 1);
-  op.Add(1, false, HashOf(a), Object(a));
-  op.Add(2, false, HashOf(b), Object(b));
+  op.Add({1, HashOf(a), false, false}, Object(a));
+  op.Add({2, HashOf(b), false, false}, Object(b));
   EXPECT_EQ(op.merged().siblings.size(), 2U);
   EXPECT_EQ(op.merged_hash(), HashOf(op.merged()));
   for (const ReadOp::Replied& replied : op.replied()) EXPECT_NE(replied.hash, op.merged_hash());
@@ -45,18 +45,29 @@ TEST(ReadOpTest, ANewerAnswerReplacesWhatItCovers) {
   op.Begin(kPosition, 2);
   const Object old = Version(1, 1);
   const Object fresh = Version(1, 2, old.context);
-  op.Add(1, false, HashOf(fresh), Object(fresh));
-  op.Add(2, false, HashOf(old), Object(old));
+  op.Add({1, HashOf(fresh), false, false}, Object(fresh));
+  op.Add({2, HashOf(old), false, false}, Object(old));
   EXPECT_EQ(op.merged(), fresh);
   EXPECT_EQ(op.merged_hash(), HashOf(fresh));
+}
+
+TEST(ReadOpTest, WhoIsBehindCountsOnlyForWantOfOthers) {
+  ReadOp op;
+  op.Begin(kPosition, 2);
+  op.Add({1, 0, false, true}, Object());
+  op.Add({2, 0, false, false}, Object());
+  EXPECT_FALSE(op.Enough());
+  EXPECT_TRUE(op.CountBehind());
+  EXPECT_TRUE(op.Enough());
+  EXPECT_FALSE(op.AllReplicas());
 }
 
 TEST(ReadOpTest, SameCountsAsAnAnswer) {
   ReadOp op;
   op.Begin(kPosition, 2);
   const Object a = Version(1, 1);
-  op.Add(1, false, HashOf(a), Object(a));
-  op.AddSame(2, false, HashOf(a));
+  op.Add({1, HashOf(a), false, false}, Object(a));
+  op.AddSame({2, HashOf(a), false, false});
   EXPECT_TRUE(op.Enough());
   EXPECT_TRUE(op.HasReplied(2));
   EXPECT_FALSE(op.HasReplied(3));
