@@ -63,7 +63,7 @@ fuzz:
 	  -DCMAKE_C_COMPILER=clang -DSANITIZE=address,undefined -DFUZZERS=ON > /dev/null
 	@exec scripts/fuzz build-fuzz $(FUZZ_SECONDS)
 
-# New seeds of the simulator, and the process tests over and over.
+# A thousand kills, new seeds of the simulator, new schedules of faults, and the process tests.
 soak:
 	@scripts/install-deps test
 	@$(CONFIGURE) -B $(BUILD) -DTESTS=ON > /dev/null

@@ -110,6 +110,7 @@ void AntiEntropy::OnTreeResponse(const Turn& turn, NodeId from, const TreeRespon
 }
 
 void AntiEntropy::OnMerged(const Turn& turn, NodeId from, const MergeRequest& request) {
+  if (request.synced) hinted_us_ = turn.now.mono_us;
   if (!comparison_ || comparison_->peer() != from || !comparison_->fetches()) return;
   comparison_->OnMerged(turn, context_->Locate(request.db, request.key), request.object.size());
 }
@@ -143,10 +144,12 @@ void AntiEntropy::OnRingChanged(const Turn& turn) {
   if (comparison_) comparison_->End(Comparison::State::kRefused);
   for (const auto& [job, fetch] : fetches_) sender_.Cancel(job);
   fetches_.clear();
-  // Others learn of it about now.
+  // Others learn of it about now. After a start they come with hints first.
   const auto jitter_us = static_cast<int64_t>(context_->random.Below(kJitterUs));
+  const int64_t soon_us =
+      turn.now.mono_us + jitter_us + (round_us_ == kNever ? GossipIntervalUs() : 0);
   for (const Member& member : context_->state->members) {
-    if (member.id != context_->self()) CompareSoon(member.id, turn.now.mono_us + jitter_us);
+    if (member.id != context_->self()) CompareSoon(member.id, soon_us);
   }
   round_us_ = turn.now.mono_us + kGossipIntervalsBetween * GossipIntervalUs() + jitter_us;
   GoOn(turn);
@@ -256,10 +259,24 @@ void AntiEntropy::BeginDue(const Turn& turn) {
   if (repair_) return;
   const int64_t now_us = turn.now.mono_us;
   std::erase_if(soon_, [this](NodeId peer) { return !context_->liveness.IsAlive(peer); });
+  // Hints bring what was missed: compared with before, it would come from all replicas as well. So
+  // who is handed hints waits as long as they come, and who keeps some waits with those they are
+  // for. Hints may have to stay, though: the turns come all the same.
+  if (now_us < hinted_us_ + kHintsPauseUs) {
+    soon_us_ = std::max(soon_us_, hinted_us_ + kHintsPauseUs);
+    round_us_ = std::max(round_us_, hinted_us_ + kHintsPauseUs);
+    return;
+  }
   if (!soon_.empty() && soon_us_ <= now_us) {
-    const NodeId peer = soon_.front();
-    soon_.erase(soon_.begin());
-    return Begin(turn, peer, false);
+    const auto& hinted = context_->replica.hints().targets();
+    const auto next = std::find_if(soon_.begin(), soon_.end(),
+                                   [&](NodeId peer) { return !hinted.contains(peer); });
+    if (next != soon_.end()) {
+      const NodeId peer = *next;
+      soon_.erase(next);
+      return Begin(turn, peer, false);
+    }
+    soon_us_ = now_us + kHintsPauseUs;
   }
   if (round_us_ > now_us) return;
   round_us_ = now_us + kGossipIntervalsBetween * GossipIntervalUs();

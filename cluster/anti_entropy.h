@@ -1,7 +1,8 @@
 // AntiEntropy: keeps replicas equal in the background (Dynamo, section 4.7). Begins comparisons
 // with peers, one at a time: with those that a client's DYN.REPAIR wants, with those that were just
-// met (a start, a peer that lives again, another ring), and in turn with every live one. Answers
-// the comparisons that others begin. How one runs is cluster/comparison.h.
+// met (a start, a peer that lives again, another ring; once their hints are handed over), and in
+// turn with every live one. Answers the comparisons that others begin. How one runs is
+// cluster/comparison.h.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -59,6 +60,7 @@ class AntiEntropy {
   // A round with a peer that is equal costs a few bytes and the sums of all common partitions.
   static constexpr int64_t kGossipIntervalsBetween = 3;
   static constexpr uint64_t kJitterUs = 100'000;
+  static constexpr int64_t kHintsPauseUs = 300'000;
   static constexpr int kMaxRefusals = 5;
   static constexpr int64_t kNever = INT64_MAX;
 
@@ -83,7 +85,8 @@ class AntiEntropy {
   std::optional<RepairRun> repair_;
   std::vector<NodeId> soon_;
   int64_t soon_us_ = 0;
-  int64_t round_us_ = kNever;  // no ring is known
+  int64_t round_us_ = kNever;          // no ring is known
+  int64_t hinted_us_ = INT64_MIN / 2;  // when this node was last handed a hint
   NodeId last_in_turn_ = 0;
   absl::btree_map<uint64_t, Fetch> fetches_;  // by the sender's job
 };

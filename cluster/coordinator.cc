@@ -170,7 +170,7 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
       }
       if (!op->read.Enough()) CountBehind(op);
       if (op->what == What::kDelete) {
-        DeleteAfterRead(turn, op);
+        FinishRead(turn, op);
       } else {
         CheckRead(turn, op);
       }

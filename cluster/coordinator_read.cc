@@ -163,6 +163,7 @@ void Coordinator::CountBehind(Operation* op) {
 }
 
 void Coordinator::FinishRead(const Turn& turn, Operation* op) {
+  context_->counters.sloppy_reads += op->read.AllReplicas() ? 0 : 1;
   switch (op->what) {
     case What::kDelete: DeleteAfterRead(turn, op); break;
     case What::kUpdate: ApplyAfterRead(turn, op); break;
@@ -176,7 +177,7 @@ void Coordinator::FinishRead(const Turn& turn, Operation* op) {
 
 void Coordinator::FailRead(const Turn& turn, Operation* op) {
   if (op->what == What::kDelete) {
-    DeleteAfterRead(turn, op);
+    FinishRead(turn, op);
   } else {
     FinishNoQuorum(turn, op, 'R');
   }

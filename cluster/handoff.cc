@@ -153,6 +153,7 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
   if (std::count_if(replicas.begin(), replicas.end(), alive) < context_->ring->w()) return;
 
   const uint64_t id = ++last_id_;
+  const size_t frames_before = turn.effects->outbox.frames.size();
   std::string context;
   EncodeContext(object.context, &context);
   for (const NodeId node : replicas) {
@@ -170,6 +171,7 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
                                       .context = context});
     }
   }
+  context_->counters.hints_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
   if (copy.own_after != 0) context_->replica.engine()->SyncSoon(copy.own_after);
   bytes_ += copy.bytes;
   ++walks_[target].in_flight;
@@ -200,9 +202,10 @@ void Handoff::OnHoldsResponse(const Turn& turn, NodeId from, const HoldsResponse
   if (response.holds) return Confirm(response.request, from);
   std::string_view object;
   const auto head = context_->replica.Head(Ref(it->second), &object);
-  if (head && head->hash == it->second.hash) {
-    SendCopy(turn, it->first, it->second, object, from);
-  }
+  if (!head || head->hash != it->second.hash) return;
+  const size_t frames_before = turn.effects->outbox.frames.size();
+  SendCopy(turn, it->first, it->second, object, from);
+  context_->counters.hints_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
 }
 
 // Copies that this node itself should have had all along.

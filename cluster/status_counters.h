@@ -22,12 +22,14 @@ struct StatusCounters {
   uint64_t mint_retries = 0;
   uint64_t mints_too_late = 0;  // requests refused because they had waited too long
   uint64_t merges_too_late = 0;
+  uint64_t sloppy_reads = 0;  // with fewer than R of the N among who answered
   uint64_t reads_behind = 0;  // answered by nodes that may have lost something, for want of others
   uint64_t mints_passed_on = 0;     // by this node, not up to date yet
   uint64_t sloppy_writes = 0;       // acknowledged with the help of fallbacks
   uint64_t hints_stored = 0;        // writes that this node took for others
   uint64_t hints_refused = 0;       // for want of room
   uint64_t hints_delivered = 0;     // and let go: their node and W replicas hold them
+  uint64_t hints_bytes_sent = 0;    // to hand them on, questions included; left-overs, too
   uint64_t hints_given_up = 0;      // too old or too many; W replicas hold them
   uint64_t tombstones_dropped = 0;  // dead versions that all replicas had and nobody needs
   uint64_t contexts_pruned = 0;

@@ -210,14 +210,27 @@ class Node:
         self.process = None
         return status
 
-    def ready(self, members):
-        """True when it serves data and sees `members` nodes alive."""
+    def serves(self):
+        """True when it takes commands on data."""
         if self.process.poll() is not None:
             raise RuntimeError("node on port %d ended:\n%s" % (self.port, self.log()))
         try:
             with self.connect(5) as connection:
-                if isinstance(connection.ask("GET", "cluster.py"), ReplyError):
-                    return False
+                return not isinstance(connection.ask("GET", "cluster.py"), ReplyError)
+        except OSError:
+            return False
+
+    def status(self, name):
+        """A number of DYN.STATUS."""
+        with self.connect() as connection:
+            return pairs(connection.call("DYN.STATUS"))[name]
+
+    def ready(self, members):
+        """True when it serves data and sees `members` nodes alive."""
+        if not self.serves():
+            return False
+        try:
+            with self.connect(5) as connection:
                 nodes = [pairs(node) for node in connection.call("DYN.NODES")]
         except (OSError, ReplyError):
             return False
@@ -225,15 +238,21 @@ class Node:
 
 
 class Cluster:
-    """`count` nodes in a temporary directory; a context manager."""
+    """`count` nodes in a temporary directory; a context manager. An option that is a list has a
+    value for each node."""
 
     def __init__(self, count=3, **options):
         self.directory = tempfile.mkdtemp(prefix="cartwheel-test-")
         ports = free_ports(2 * count)
         clients, buses = ports[:count], ports[count:]
-        seeds = ",".join("127.0.0.1:%d" % port for port in buses) if count > 1 else ""
+        known = options.get("announce_bus_port", buses)
+        seeds = ",".join("127.0.0.1:%d" % port for port in known) if count > 1 else ""
+
+        def options_of(i):
+            return {name: value[i] if isinstance(value, list) else value
+                    for name, value in options.items()}
         self.nodes = [Node(clients[i], buses[i], os.path.join(self.directory, "node%d" % i), seeds,
-                           options) for i in range(count)]
+                           options_of(i)) for i in range(count)]
 
     def __enter__(self):
         return self.start()

@@ -146,7 +146,16 @@ void Bus::OnDown(BusLink* link, std::string_view reason) {
   if (!closing_) LogRefusal(*link, reason);
   if (link->role() == HelloRole::kAcceptor) {
     const auto found = accepted_.find(link->peer());
-    if (found != accepted_.end() && found->second == link) accepted_.erase(found);
+    if (found == accepted_.end() || found->second != link) return;
+    // The peer may go on asking by an older one: it has a link by node and one by a seed's address.
+    const auto older = std::find_if(links_.rbegin(), links_.rend(), [&](const auto& other) {
+      return other->role() == HelloRole::kAcceptor && other->up() && other->peer() == found->first;
+    });
+    if (older == links_.rend()) {
+      accepted_.erase(found);
+    } else {
+      found->second = older->get();
+    }
     return;
   }
   for (auto& [address, route] : by_address_) {

@@ -206,7 +206,7 @@ TEST(AntiEntropyTest, AnObjectThatIsNeverAcknowledgedEndsIt) {
 TEST(AntiEntropyTest, PeersAreComparedWithInTurn) {
   ReplicaPeers peers(3);
   peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnRingChanged(turn); });
-  peers.Run(1000);
+  peers.Run(2000);
   EXPECT_EQ(peers[1].counters().anti_entropy_rounds, 2U) << "with all at the start";
   peers.Set(1, "k", "v");
   peers.Run(10'000);
@@ -222,6 +222,36 @@ TEST(AntiEntropyTest, APeerThatLivesAgainIsComparedWithAtOnce) {
   peers.Call(2, [&](const Turn& turn) { peers[2].anti_entropy.OnAlive(turn, 1); });
   peers.Run(500);
   EXPECT_EQ(peers.Get(2, "k"), "v");
+}
+
+TEST(AntiEntropyTest, APeerThatLivesAgainGetsItsHintsFirst) {
+  ReplicaPeers peers;
+  Replica& replica = peers[1].context.replica;
+  const std::string key = "key";
+  KeyRef hint = ReplicaPeers::At(key);
+  hint.hint_for = 2;
+  EXPECT_TRUE(replica.Merge(hint, peers.Set(1, key, "v"), {peers.now().wall_ms, 0}));
+  peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnAlive(turn, 2); });
+  peers.Run(2000);
+  EXPECT_EQ(peers.wire_bytes, 0U);
+  EXPECT_TRUE(replica.Drop(hint, replica.Head(hint)->hash));
+  peers.Run(1000);
+  EXPECT_TRUE(peers.Equal());
+}
+
+TEST(AntiEntropyTest, WhoIsHandedHintsComparesWhenTheyHaveCome) {
+  ReplicaPeers peers;
+  peers.Set(1, "missed", "v");
+  peers.Call(2, [&](const Turn& turn) { peers[2].anti_entropy.OnRingChanged(turn); });
+  MergeRequest handed;
+  handed.synced = true;
+  for (int i = 0; i < 20; ++i) {
+    peers.Run(200);
+    peers.Call(2, [&](const Turn& turn) { peers[2].anti_entropy.OnMerged(turn, 1, handed); });
+  }
+  EXPECT_EQ(peers.wire_bytes, 0U);
+  peers.Run(1000);
+  EXPECT_TRUE(peers.Equal());
 }
 
 TEST(AntiEntropyTest, ClientsThatAskTogetherAreAnsweredTogether) {
