@@ -96,7 +96,7 @@ void AntiEntropy::OnFetchRequest(const Turn& turn, NodeId from, const FetchReque
     sender_.Cancel(it->first);
     it = fetches_.erase(it);
   }
-  const uint64_t job = sender_.Begin(turn, from, false, *std::move(positions));
+  const uint64_t job = sender_.Begin(turn, from, *std::move(positions));
   fetches_[job] = {from, request.request};
   GoOn(turn);
 }
@@ -155,6 +155,14 @@ void AntiEntropy::OnRingChanged(const Turn& turn) {
   GoOn(turn);
 }
 
+void AntiEntropy::CompareAll(const Turn& turn) {
+  if (comparison_) comparison_->End(Comparison::State::kRefused);  // and begun again
+  for (const Member& member : context_->state->members) {
+    if (member.id != context_->self()) CompareSoon(member.id, turn.now.mono_us);
+  }
+  GoOn(turn);
+}
+
 void AntiEntropy::StartRepair(const Turn& turn, uint64_t client) {
   repair_clients_.push_back(client);
   GoOn(turn);
@@ -201,6 +209,9 @@ void AntiEntropy::Conclude(const Turn& turn) {
   const NodeId peer = comparison_->peer();
   const uint64_t keys = comparison_->keys_repaired();
   const Comparison::State state = comparison_->state();
+  if (state == Comparison::State::kDone && comparison_->complete()) {
+    context_->catch_up.OnCompared(peer);
+  }
   comparison_.reset();
   counters.anti_entropy_keys_repaired += keys;
   if (state == Comparison::State::kDone) {
@@ -214,9 +225,6 @@ void AntiEntropy::Conclude(const Turn& turn) {
   }
   const int64_t again_us = turn.now.mono_us + GossipIntervalUs();
   const bool refused = state == Comparison::State::kRefused;
-  if (state == Comparison::State::kDone && !context_->catch_up.OnCompared(peer, keys)) {
-    CompareSoon(peer, again_us);
-  }
   if (for_repair_ && repair_) {
     repair_->keys += keys;
     if (refused && ++repair_->refusals <= kMaxRefusals) {

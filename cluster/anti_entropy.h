@@ -38,6 +38,8 @@ class AntiEntropy {
   void OnAlive(const Turn& turn, NodeId peer);
   void OnPeerLost(const Turn& turn, NodeId peer);
   void OnRingChanged(const Turn& turn);
+  // This node lost something: all that live are compared with anew.
+  void CompareAll(const Turn& turn);
 
   void Tick(const Turn& turn);
   int64_t NextDeadline() const;  // in mono_us

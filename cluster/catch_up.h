@@ -3,7 +3,8 @@
 //   - It does not mint plain writes. While it was away others did, and what it mints would not
 //     cover theirs: it passes them on to the next of the preference list until it has compared with
 //     the other replicas that live.
-//   - After a start that may have lost writes which it had acknowledged, its answers do not count
+//   - After a start that may have lost writes which it had acknowledged, and when a damaged record
+//     was set aside, its answers do not count
 //     towards R for a key, until it has compared with N - W + 1 of the other replicas: every quorum
 //     that a write had beside this node has one of them.
 #pragma once
@@ -23,22 +24,20 @@ class CatchUp {
  public:
   CatchUp(NodeId self, bool may_have_lost) : self_(self), may_have_lost_(may_have_lost) {}
 
-  // A comparison that this node began has ended, and repaired so many keys. False when there must
-  // be another one: what the peer sent of the last keys may be on its way yet.
-  bool OnCompared(NodeId peer, uint64_t repaired) {
-    if (HasCompared(peer)) return true;
-    const auto again = std::find(once_.begin(), once_.end(), peer);
-    if (repaired > 0 && again == once_.end()) {
-      once_.push_back(peer);
-      return false;
-    }
+  // Nothing that the peer had is missing here.
+  void OnCompared(NodeId peer) {
+    if (HasCompared(peer)) return;
     compared_.push_back(peer);
     has_news_ = true;
-    return true;
   }
   // Whether there was a first comparison with somebody since the last call.
   bool TakeNews() { return std::exchange(has_news_, false); }
 
+  // Something that was here is gone: what was compared before counts no more.
+  void Lose() {
+    may_have_lost_ = true;
+    compared_.clear();
+  }
   bool may_have_lost() const { return may_have_lost_; }
   // Nothing is missing any more, of any key.
   void SetComplete() { may_have_lost_ = false; }
@@ -69,7 +68,6 @@ class CatchUp {
   bool may_have_lost_;
   bool has_news_ = false;
   std::vector<NodeId> compared_;
-  std::vector<NodeId> once_;  // compared with, and something was repaired
 };
 
 }  // namespace cartwheel

@@ -35,6 +35,7 @@ void Comparison::GoOn(const Turn& turn) {
     return Repair(turn);
   }
   if (FetchNext(turn)) return;
+  if (!to_send_.empty()) sending_ = sender_->Begin(turn, peer_, std::exchange(to_send_, {}));
   due_us_ = kNever;  // the sender knows when to give up
   if (sending_) return;
   suspects_.clear();
@@ -86,7 +87,9 @@ void Comparison::OnTreeResponse(const Turn& turn, const TreeResponse& response) 
   waits_for_answer_ = false;
   if (response.refused) return End(State::kRefused);
   if (phase_ == Phase::kRepairing) {
-    fetching_.clear();  // all was given that can be
+    // All was given that can be.
+    complete_ = complete_ && fetching_.empty();
+    fetching_.clear();
     return GoOn(turn);
   }
   slowest_us_ = std::max(slowest_us_, turn.now.mono_us - asked_us_);
@@ -155,10 +158,15 @@ bool Comparison::CompareLeaves(const TreeResponse& response, LeafQueue* queue) {
     while (my != mine.end() || their != theirs->end()) {
       const bool mine_first =
           their == theirs->end() || (my != mine.end() && my->position <= their->position);
-      const VersionAt& version = mine_first ? *my : *their;
-      if (!compared(version)) break;
+      if (!compared(mine_first ? *my : *their)) break;
       const bool both = mine_first && their != theirs->end() && their->position == my->position;
-      if (!both || my->hash != their->hash) Meet(version, mine_first);
+      if (!mine_first) {
+        Meet(their->position, their->hash);
+      } else if (!both) {
+        Meet(my->position, std::nullopt);
+      } else if (my->hash != their->hash) {
+        Meet(my->position, their->hash);
+      }
       if (both) ++their;
       mine_first ? ++my : ++their;
     }
@@ -169,27 +177,24 @@ bool Comparison::CompareLeaves(const TreeResponse& response, LeafQueue* queue) {
   return group == groups->end() || stop.has_value();
 }
 
-void Comparison::Meet(const VersionAt& version, bool is_mine) {
+void Comparison::Meet(const Position& position, std::optional<uint64_t> theirs) {
   if (phase_ == Phase::kLooking) {
-    const uint32_t leaf = version.position.leaf();
+    const uint32_t leaf = position.leaf();
     if (confirm_.leaves.empty() || confirm_.leaves.back() != leaf) confirm_.leaves.push_back(leaf);
-    suspects_.push_back(version.position);
+    suspects_.push_back(position);
     return;
   }
-  if (!std::binary_search(suspects_.begin(), suspects_.end(), version.position)) return;
-  if (is_mine) {
-    to_send_.push_back(version.position);
+  if (!std::binary_search(suspects_.begin(), suspects_.end(), position)) return;
+  if (theirs) {
+    to_fetch_.push_back({position, *theirs});
   } else {
-    to_fetch_.push_back(version.position);
+    to_send_.push_back(position);
   }
 }
 
 void Comparison::Repair(const Turn& turn) {
   phase_ = Phase::kRepairing;
   confirm_.from = {};
-  if (!to_send_.empty()) {
-    sending_ = sender_->Begin(turn, peer_, true, std::exchange(to_send_, {}));
-  }
   GoOn(turn);
 }
 
@@ -197,8 +202,9 @@ bool Comparison::FetchNext(const Turn& turn) {
   if (to_fetch_.empty()) return false;
   std::string positions;
   while (!to_fetch_.empty() && fetching_.size() < kMaxFetched) {
-    PutPosition(to_fetch_.front(), &positions);
-    fetching_.insert(to_fetch_.front());
+    const VersionAt& version = to_fetch_.front();
+    PutPosition(version.position, &positions);
+    fetching_.emplace(version.position, version.hash);
     to_fetch_.pop_front();
   }
   waits_for_answer_ = true;
@@ -212,9 +218,15 @@ bool Comparison::FetchNext(const Turn& turn) {
 }
 
 void Comparison::OnMerged(const Turn& turn, const KeyRef& key, uint64_t bytes) {
-  if (fetching_.erase(key.position) == 0) return;
+  const auto fetched = fetching_.find(key.position);
+  if (fetched == fetching_.end()) return;
   const auto head = context_->replica.Head(key);
-  if (head && head->hash != 0) ++keys_repaired_;
+  if (head && head->hash == fetched->second) {
+    ++keys_repaired_;
+  } else {
+    to_send_.push_back(key.position);
+  }
+  fetching_.erase(fetched);
   // The peer has a rate as well.
   due_us_ = turn.now.mono_us + PatienceUs() + sender_->limit().CostUs(bytes);
 }

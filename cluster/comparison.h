@@ -2,11 +2,12 @@
 // 4.7). Walks down the tree of what both replicate, only where sums differ, a bounded number of
 // nodes a message; the positions that differ are its suspects. A difference may be a write on its
 // way: after a pause the suspects' leaves are asked about again, and what differs both times is
-// repaired. Keys of this node are sent (the peer sends back what it holds more), keys that only the
-// peer has are fetched. Then the walk goes on where it stopped.
+// repaired: what the peer has is fetched and merged, and what this node then has more is sent. Then
+// the walk goes on where it stopped. At the end this node has all that the peer had at the
+// beginning.
 #pragma once
 
-#include <absl/container/btree_set.h>
+#include <absl/container/btree_map.h>
 
 #include <array>
 #include <cstdint>
@@ -52,6 +53,8 @@ class Comparison {
 
   State state() const { return state_; }
   NodeId peer() const { return peer_; }
+  // Nothing that the peer had is missing here.
+  bool complete() const { return complete_; }
   bool fetches() const { return !fetching_.empty(); }
   // Keys that changed here or there.
   uint64_t keys_repaired() const { return keys_repaired_; }
@@ -81,7 +84,8 @@ class Comparison {
            const Position& from);
   bool CompareInner(const TreeResponse& response);
   bool CompareLeaves(const TreeResponse& response, LeafQueue* queue);
-  void Meet(const VersionAt& version, bool is_mine);
+  // A position that differs; `theirs`: the hash of what the peer has there.
+  void Meet(const Position& position, std::optional<uint64_t> theirs);
   void Repair(const Turn& turn);
   bool FetchNext(const Turn& turn);
 
@@ -105,10 +109,11 @@ class Comparison {
   LeafQueue confirm_;
   std::vector<Position> suspects_;  // in order
   std::vector<Position> to_send_;
-  std::deque<Position> to_fetch_;
-  absl::btree_set<Position> fetching_;
-  std::optional<uint64_t> sending_;  // the sender's job
+  std::deque<VersionAt> to_fetch_;
+  absl::btree_map<Position, uint64_t> fetching_;  // and the hash of what the peer has there
+  std::optional<uint64_t> sending_;               // the sender's job
   uint64_t keys_repaired_ = 0;
+  bool complete_ = true;
 };
 
 }  // namespace cartwheel

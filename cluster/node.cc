@@ -88,8 +88,7 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId, const CompareRequest& m) { service.OnCompare(turn, m); }
   void On(const Turn& turn, NodeId from, const MintRequest& m) { service.OnMint(turn, from, m); }
   void On(const Turn& turn, NodeId from, const MergeRequest& m) {
-    service.OnMerge(turn, from, m);
-    anti_entropy.OnMerged(turn, from, m);
+    if (service.OnMerge(turn, from, m)) anti_entropy.OnMerged(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
   void On(const Turn& turn, NodeId from, const CountRequest& m) { service.OnCount(turn, from, m); }
@@ -342,6 +341,7 @@ void Node::Parts::NoticeComplete(const Turn& turn) {
 }
 
 void Node::Parts::LogSetAside(const Turn& turn) {
+  bool lost = false;
   for (const Position& place : context.replica.TakeSetAside()) {
     turn.effects->log.push_back(
         {LogLevel::kWarning,
@@ -351,7 +351,12 @@ void Node::Parts::LogSetAside(const Turn& turn) {
              : fmt::format("slot {}: the record {:016x}{:016x} is damaged and set aside; other "
                            "replicas repair it",
                            place.slot, place.high, place.low)});
+    lost = lost || !IsHint(place);
   }
+  if (!lost || !membership.ready()) return;
+  context.catch_up.Lose();
+  control_dirty = true;
+  anti_entropy.CompareAll(turn);
 }
 
 void Node::Parts::Finish(const Turn& turn) {

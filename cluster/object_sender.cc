@@ -8,11 +8,9 @@
 
 namespace cartwheel {
 
-uint64_t ObjectSender::Begin(const Turn& turn, NodeId to, bool exchange,
-                             std::vector<Position> positions) {
+uint64_t ObjectSender::Begin(const Turn& turn, NodeId to, std::vector<Position> positions) {
   Job& job = jobs_[++last_job_];
   job.to = to;
-  job.exchange = exchange;
   job.positions = std::move(positions);
   job.answered_us = turn.now.mono_us;
   const uint64_t number = last_job_;
@@ -92,7 +90,6 @@ void ObjectSender::SendNext(const Turn& turn, uint64_t number, Job* job) {
   turn.Request(job->to,
                MergeRequest{.request = ++last_request_,
                             .epoch = context_->epoch(),
-                            .exchange = job->exchange,
                             .stamp = context_->StampOf(turn),
                             .db = record->db,
                             .key = record->key,

@@ -21,9 +21,8 @@ class ObjectSender {
         limit_(context->options.repair_rate_bytes),
         last_request_(kFirstRequest + context->random.Below(uint64_t{1} << 48)) {}
 
-  // Begins to send what stands at the positions; returns the job's number. With `exchange` the peer
-  // sends back what it holds more.
-  uint64_t Begin(const Turn& turn, NodeId to, bool exchange, std::vector<Position> positions);
+  // Begins to send what stands at the positions; returns the job's number.
+  uint64_t Begin(const Turn& turn, NodeId to, std::vector<Position> positions);
   void Cancel(uint64_t job);
 
   // A job that is over: all was sent and answered, or the peer does not answer.
@@ -46,7 +45,6 @@ class ObjectSender {
  private:
   struct Job {
     NodeId to = 0;
-    bool exchange = false;
     std::vector<Position> positions;
     size_t next = 0;  // of them
     size_t in_flight = 0;

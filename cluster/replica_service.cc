@@ -132,13 +132,13 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   turn.Respond(from, response, minted->sequence);
 }
 
-void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& request) {
+bool ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& request) {
   KeyRef key = context_->Locate(request.db, request.key);
   key.hint_for = request.hint_for;
   Object object;
   if (!DecodeObject(request.object, &object)) {
     ++context_->counters.messages_bad;
-    return;
+    return false;
   }
   // What was on its way for so long may know versions whose tombstones are gone.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
@@ -156,10 +156,11 @@ void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& 
       turn.Respond(from, response, after);
     }
   }
-  if (!request.exchange || !merged || merged->hash == incoming_hash || merged->hash == 0) return;
+  if (!merged) return false;
+  if (!request.exchange || merged->hash == incoming_hash || merged->hash == 0) return true;
   std::string_view mine;
   const auto head = context_->replica.Head(key, &mine);
-  if (!head || head->hash == 0) return;
+  if (!head || head->hash == 0) return true;
   ++context_->counters.read_repairs;
   turn.Request(from,
                MergeRequest{.request = 0,
@@ -169,6 +170,7 @@ void ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& 
                             .key = request.key,
                             .object = mine},
                head->sequence);
+  return true;
 }
 
 void ReplicaService::OnHolds(const Turn& turn, NodeId from, const HoldsRequest& request) {

@@ -14,7 +14,8 @@ class ReplicaService {
   void OnRead(const Turn& turn, NodeId from, const ReadRequest& request);
   void OnCompare(const Turn& turn, const CompareRequest& request);
   void OnMint(const Turn& turn, NodeId from, const MintRequest& request);
-  void OnMerge(const Turn& turn, NodeId from, const MergeRequest& request);
+  // False when it could not be merged.
+  bool OnMerge(const Turn& turn, NodeId from, const MergeRequest& request);
   void OnHolds(const Turn& turn, NodeId from, const HoldsRequest& request);
   void OnScan(const Turn& turn, NodeId from, const ScanRequest& request);
   void OnCount(const Turn& turn, NodeId from, const CountRequest& request);

@@ -22,26 +22,31 @@ Liveness AllAlive() {
 TEST(CatchUpTest, AnswersCountOnceEnoughReplicasWereComparedWith) {
   CatchUp catch_up(1, true);
   EXPECT_TRUE(catch_up.IsBehind(kReplicas, kW));
-  EXPECT_TRUE(catch_up.OnCompared(9, 0));  // not a replica of these
-  EXPECT_TRUE(catch_up.OnCompared(2, 0));
+  catch_up.OnCompared(9);  // not a replica of these
+  catch_up.OnCompared(2);
   EXPECT_TRUE(catch_up.IsBehind(kReplicas, kW)) << "a write may be at 1 and 3 alone";
-  EXPECT_TRUE(catch_up.OnCompared(3, 0));
+  catch_up.OnCompared(3);
   EXPECT_FALSE(catch_up.IsBehind(kReplicas, kW));
 }
 
 TEST(CatchUpTest, WithWOfNOneReplicaIsEnough) {
   CatchUp catch_up(1, true);
-  catch_up.OnCompared(2, 0);
+  catch_up.OnCompared(2);
   EXPECT_FALSE(catch_up.IsBehind(kReplicas, 3));
 }
 
-TEST(CatchUpTest, AComparisonThatRepairedIsFollowedByAnother) {
-  CatchUp catch_up(1, true);
-  EXPECT_FALSE(catch_up.OnCompared(2, 5));
-  EXPECT_FALSE(catch_up.TakeNews());
-  EXPECT_TRUE(catch_up.OnCompared(2, 1)) << "hot keys differ each time";
+TEST(CatchUpTest, WhoeverLosesMoreComparesAnew) {
+  CatchUp catch_up(1, false);
+  catch_up.OnCompared(2);
+  catch_up.OnCompared(3);
   EXPECT_TRUE(catch_up.TakeNews());
   EXPECT_FALSE(catch_up.TakeNews());
+  catch_up.Lose();
+  EXPECT_TRUE(catch_up.IsBehind(kReplicas, kW));
+  catch_up.OnCompared(2);
+  catch_up.OnCompared(3);
+  EXPECT_TRUE(catch_up.TakeNews());
+  EXPECT_FALSE(catch_up.IsBehind(kReplicas, kW));
 }
 
 TEST(CatchUpTest, WhoLostNothingIsNeverBehind) {
@@ -52,11 +57,11 @@ TEST(CatchUpTest, PlainWritesAreMintedOnceTheLiveReplicasWereComparedWith) {
   CatchUp catch_up(1, false);
   Liveness liveness = AllAlive();
   EXPECT_FALSE(catch_up.MintsPlain(kReplicas, kW, liveness));
-  catch_up.OnCompared(2, 0);
+  catch_up.OnCompared(2);
   EXPECT_FALSE(catch_up.MintsPlain(kReplicas, kW, liveness));
   liveness.Suspect(3);
   EXPECT_TRUE(catch_up.MintsPlain(kReplicas, kW, liveness));
-  catch_up.OnCompared(3, 0);
+  catch_up.OnCompared(3);
   EXPECT_TRUE(catch_up.MintsPlain(kReplicas, kW, AllAlive()));
 }
 

@@ -253,8 +253,7 @@ class ReplicaPeers {
     });
   }
   static void On(const Turn& turn, Peer* peer, NodeId from, const MergeRequest& m) {
-    peer->service.OnMerge(turn, from, m);
-    peer->anti_entropy.OnMerged(turn, from, m);
+    if (peer->service.OnMerge(turn, from, m)) peer->anti_entropy.OnMerged(turn, from, m);
   }
   static void On(const Turn& turn, Peer* peer, NodeId, const MergeResponse& m) {
     EXPECT_TRUE(peer->anti_entropy.OnMergeResponse(turn, m));
