@@ -4,7 +4,7 @@ JOBS := $(shell nproc 2> /dev/null || echo 2)
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 CONFIGURE = cmake -G Ninja $(CCACHE) -S .
 FUZZ_SECONDS ?= 60
-SOAK_MINUTES ?= 60
+SOAK_MINUTES ?= 30
 # How long `make check` may spend in clang-tidy; what it did not get to is said.
 TIDY_SECONDS ?= 150
 

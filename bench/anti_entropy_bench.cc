@@ -97,6 +97,7 @@ class Pair {
     Member member;
     member.id = id;
     member.host = "localhost";
+    member.bus_port = static_cast<uint16_t>(id);
     return member;
   }
   static KeyRef At(const std::string& key) {
@@ -134,7 +135,9 @@ class Pair {
         } else if constexpr (std::is_same_v<Message, TreeResponse>) {
           anti_entropy.OnTreeResponse(turn, from, m);
         } else if constexpr (std::is_same_v<Message, MergeRequest>) {
-          side->service.OnMerge(turn, from, m);
+          if (side->service.OnMerge(turn, from, m)) anti_entropy.OnMerged(turn, from, m);
+        } else if constexpr (std::is_same_v<Message, FetchRequest>) {
+          anti_entropy.OnFetchRequest(turn, from, m);
         } else if constexpr (std::is_same_v<Message, MergeResponse>) {
           anti_entropy.OnMergeResponse(turn, m);
         }

@@ -37,6 +37,19 @@ def ask(port, line, seconds=2):
         return connection.recv(65536).decode(errors="replace")
 
 
+def status(port):
+    """DYN.STATUS as a dictionary."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"DYN.STATUS\r\n")
+        lines = connection.makefile("rb")
+        count = int(lines.readline()[1:])
+        values = []
+        for _ in range(count):
+            head = lines.readline()
+            values.append(int(head[1:]) if head[:1] == b":" else lines.readline().strip().decode())
+        return dict(zip(values[::2], values[1::2]))
+
+
 def memory_kib(pid, field):
     """VmRSS or VmHWM of a process."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
@@ -53,8 +66,13 @@ class Process:
         self.name, self.port, self.directory = name, port, directory
         os.makedirs(directory)
         self.log_path = directory + ".log"
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+        self.command = command
+        self.begin()
+
+    def begin(self):
+        """Starts the process, for the first time or again over its data."""
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT)
         self.pid = self.process.pid
 
@@ -137,10 +155,10 @@ class Stage:
                 self._start(f"{kind}-{port}",
                             [self.cartwheel, "--port", str(port), "--bus-port", str(bus), "--dir",
                              "DIR", *options, *extra], port)
-        self._wait_until_ready()
+        self.wait_until_ready()
         return self.running
 
-    def _wait_until_ready(self):
+    def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
         for process in self.running:
             while not process.is_ready(len(self.running)):

@@ -23,8 +23,8 @@
 namespace cartwheel {
 
 // How many versions of leaves one message lists; one side looks at no more of its own at a time.
-inline constexpr size_t kMaxLeafVersions = 4096;
-inline constexpr size_t kMaxFetched = 256;
+inline constexpr size_t kMaxLeafVersions = 512;
+inline constexpr size_t kMaxFetched = 64;
 
 class Comparison {
  public:
@@ -70,7 +70,7 @@ class Comparison {
   static constexpr size_t kMaxSuspects = 16384;
   static constexpr uint32_t kMaxSlotsBelow = 4096;
   static constexpr size_t kMaxSlots = 256;
-  static constexpr size_t kMaxLeaves = 512;
+  static constexpr size_t kMaxLeaves = 128;
   static constexpr int64_t kMinPauseUs = 200'000;
   static constexpr int64_t kNever = INT64_MAX;
 
