@@ -96,6 +96,7 @@ std::vector<Counter> CountersOf(const Server& server) {
           {"messages-unknown", counters.messages_unknown},
           {"messages-bad", counters.messages_bad},
           {"operations-in-flight", counters.operations_in_flight},
+          {"frames-dropped", server.bus.frames_dropped},
           {"busy-refusals", server.counters.busy_refusals},
           {"updates-refused", counters.updates_refused},
           {"disk-full-refusals", counters.disk_full_refusals},

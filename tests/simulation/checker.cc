@@ -247,6 +247,19 @@ std::vector<size_t> Checker::MintedSince(const KeyState& state, int64_t since_us
   return found;
 }
 
+template <typename Covers>
+void Checker::Cover(KeyState* state, int64_t now_us, bool sloppy, Covers covers) {
+  std::erase_if(state->uncovered, [&](size_t other) {
+    if (!covers(other)) return false;
+    Version& old = state->versions[other];
+    old.covered_us = std::min(old.covered_us, now_us);
+    if (!sloppy) old.strictly_covered_us = std::min(old.strictly_covered_us, now_us);
+    return !sloppy;
+  });
+  std::erase_if(state->unseen_acknowledged,
+                [&](size_t other) { return state->versions[other].covered_us != INT64_MAX; });
+}
+
 void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us) {
   ++counts_.acknowledged_writes;
   KeyState& state = keys_[op.key];
@@ -316,6 +329,14 @@ void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t
     Fail("a delete was acknowledged without a version: key " + state.key.bytes);
   } else if (found.size() == 1) {
     Acknowledge(&state, found.front(), now_us, op.sloppy);
+  } else {
+    // One of them is this delete's: it covers at least what all of them cover.
+    for (const size_t index : found) state.versions[index].may_be_acknowledged = true;
+    Cover(&state, now_us, op.sloppy, [&](size_t other) {
+      return std::all_of(found.begin(), found.end(), [&](size_t index) {
+        return state.versions[index].cover.Contains(state.versions[other].sibling.dot);
+      });
+    });
   }
 }
 
@@ -332,16 +353,9 @@ void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us, bool sl
   Version& version = state->versions[index];
   version.acknowledged = true;
   version.acknowledged_us = std::min(version.acknowledged_us, now_us);
-  const auto covered = [&](size_t other) {
-    Version& old = state->versions[other];
-    if (!covers || other == index || !version.cover.Contains(old.sibling.dot)) return false;
-    old.covered_us = std::min(old.covered_us, now_us);
-    if (!sloppy) old.strictly_covered_us = std::min(old.strictly_covered_us, now_us);
-    return !sloppy;
-  };
-  std::erase_if(state->uncovered, covered);
-  std::erase_if(state->unseen_acknowledged,
-                [&](size_t other) { return state->versions[other].covered_us != INT64_MAX; });
+  Cover(state, now_us, sloppy, [&](size_t other) {
+    return covers && other != index && version.cover.Contains(state->versions[other].sibling.dot);
+  });
   if (!sloppy && version.covered_us == INT64_MAX) state->unseen_acknowledged.push_back(index);
 }
 
@@ -369,7 +383,9 @@ void Checker::Final(size_t key, const Object& object) {
   }
   // What was dropped is as if it were there: it covers what it covered.
   for (size_t i = 0; i < state.versions.size(); ++i) {
-    if (state.versions[i].acknowledged && MayBeDropped(state.versions[i].sibling)) mark_safe(i);
+    const Version& version = state.versions[i];
+    const bool counts = version.acknowledged || version.may_be_acknowledged;
+    if (counts && MayBeDropped(version.sibling)) mark_safe(i);
   }
   // A write covers what was minted before it, so one pass from the newest nearly always is enough.
   for (bool changed = true; changed;) {

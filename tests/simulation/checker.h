@@ -79,6 +79,7 @@ class Checker {
     bool dead = false;    // only copies whose bytes expired were met so far
     CausalContext cover;  // what its write replaces; its own dot may be in it
     int64_t minted_us = 0;
+    bool may_be_acknowledged = false;  // one of several that an acknowledged delete may be
     bool acknowledged = false;
     int64_t acknowledged_us = INT64_MAX;
     int64_t covered_us = INT64_MAX;  // by an acknowledged write
@@ -124,6 +125,9 @@ class Checker {
   // The versions of the key that were minted since and that `wanted` accepts, newest first.
   template <typename Wanted>
   std::vector<size_t> MintedSince(const KeyState& state, int64_t since_us, Wanted wanted) const;
+  // An acknowledged write covers those versions for which `covers(index)` holds.
+  template <typename Covers>
+  void Cover(KeyState* state, int64_t now_us, bool sloppy, Covers covers);
   // `covers`: it is known that this very version was stored, and so what it covered is gone.
   void Acknowledge(KeyState* state, size_t version, int64_t now_us, bool sloppy,
                    bool covers = true);
