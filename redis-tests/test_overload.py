@@ -69,17 +69,19 @@ class Fairness(unittest.TestCase):
             connection.call("SET", "single", "v")
         count = 100000
         load = b"".join(encoded("SET", "k%d" % (i % 1000), "v") for i in range(count))
-        pipelining = Pipelining(node.port, load, count)
         took = []
-        with node.connect() as single:
-            pipelining.start()
-            while pipelining.is_alive():
-                began = time.monotonic()
-                single.call(*random.choice([("GET", "single"), ("PING",)]))
-                took.append(time.monotonic() - began)
-                time.sleep(0.001)
-        pipelining.join()
-        self.assertEqual((pipelining.ok, pipelining.busy), (count, 0))
+        # One after the other, for enough questions that the 99th percentile is not the worst of all.
+        for _ in range(4):
+            pipelining = Pipelining(node.port, load, count)
+            with node.connect() as single:
+                pipelining.start()
+                while pipelining.is_alive():
+                    began = time.monotonic()
+                    single.call(*random.choice([("GET", "single"), ("PING",)]))
+                    took.append(time.monotonic() - began)
+                    time.sleep(0.001)
+            pipelining.join()
+            self.assertEqual((pipelining.ok, pipelining.busy), (count, 0))
         took.sort()
         print("beside 100000 pipelined SETs, %d node(s): %d asked, p50 %.1f ms, p99 %.1f ms" % (
             len(cluster.nodes), len(took), 1e3 * took[len(took) // 2],
