@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "server/client_names.h"
+#include "server/status_list.h"
 #include "server/text.h"
 #include "server/version.h"
 
@@ -130,19 +131,10 @@ void PersistenceSection(const Server& server, std::string* out) {
   Field(out, "cartwheel_log_bytes_written", stats.log_bytes_written);
   Field(out, "cartwheel_log_syncs", stats.syncs);
   Field(out, "cartwheel_checkpoints", stats.checkpoints);
-  const StatusCounters& core = server.node->counters();
-  Field(out, "cartwheel_disk_full_refusals", core.disk_full_refusals);
-  Field(out, "cartwheel_records_set_aside", core.records_set_aside);
-  Field(out, "cartwheel_scrub_records", core.scrub_records);
-  Field(out, "cartwheel_scrub_rot_found", core.scrub_rot_found);
-  Field(out, "cartwheel_leaf_sums_mended", core.leaf_sums_mended);
-  Field(out, "cartwheel_log_cut_at_start", stats.log_cut);
-  Field(out, "cartwheel_damaged_log_records_skipped", stats.damaged_skipped);
 }
 
 void StatsSection(const Server& server, std::string* out) {
   const ServerCounters& counters = server.counters;
-  const StatusCounters& core = server.node->counters();
   Field(out, "total_connections_received", counters.connections_received);
   Field(out, "total_commands_processed", counters.commands_processed);
   Field(out, "total_net_input_bytes", counters.input_bytes);
@@ -156,17 +148,11 @@ void StatsSection(const Server& server, std::string* out) {
   Field(out, "latest_fork_usec", 0);
   Field(out, "total_error_replies", counters.errors_replied);
   Field(out, "client_output_buffer_limit_disconnections", counters.output_limit_closes);
-  Field(out, "cartwheel_busy_refusals", counters.busy_refusals);
-  Field(out, "cartwheel_reads", core.reads);
-  Field(out, "cartwheel_writes", core.writes);
-  Field(out, "cartwheel_updates", core.updates);
-  Field(out, "cartwheel_no_quorum", core.no_quorum);
-  Field(out, "cartwheel_read_repairs", core.read_repairs);
-  Field(out, "cartwheel_anti_entropy_last", core.anti_entropy_last);
-  Field(out, "cartwheel_anti_entropy_rounds", core.anti_entropy_rounds);
-  Field(out, "cartwheel_anti_entropy_keys_repaired", core.anti_entropy_keys_repaired);
-  Field(out, "cartwheel_anti_entropy_bytes_sent", core.anti_entropy_bytes_sent);
-  Field(out, "cartwheel_siblings_created", core.siblings_created);
+  for (const auto& [name, value] : CountersOf(server)) {
+    std::string field = "cartwheel_" + std::string(name);
+    std::replace(field.begin(), field.end(), '-', '_');
+    Field(out, field, value);
+  }
 }
 
 // There are no masters and replicas among Dynamo's nodes; to a tool each is a master.

@@ -1,0 +1,61 @@
+#include "server/status_list.h"
+
+namespace cartwheel {
+
+std::vector<Counter> CountersOf(const Server& server) {
+  const StatusCounters& counters = server.node->counters();
+  const EngineStats engine = server.engine->stats();
+  return {{"reads", counters.reads},
+          {"writes", counters.writes},
+          {"updates", counters.updates},
+          {"no-quorum", counters.no_quorum},
+          {"hedged-reads", counters.hedges},
+          {"read-repairs", counters.read_repairs},
+          {"anti-entropy-last", counters.anti_entropy_last},
+          {"anti-entropy-rounds", counters.anti_entropy_rounds},
+          {"anti-entropy-keys-repaired", counters.anti_entropy_keys_repaired},
+          {"anti-entropy-bytes-sent", counters.anti_entropy_bytes_sent},
+          {"siblings-created", counters.siblings_created},
+          {"siblings-1", counters.reads_by_siblings[0]},
+          {"siblings-2", counters.reads_by_siblings[1]},
+          {"siblings-3", counters.reads_by_siblings[2]},
+          {"siblings-4-or-more", counters.reads_by_siblings[3]},
+          {"clock-amnesia", counters.clock_amnesia},
+          {"clock-skew-refused", counters.clock_skew_refused},
+          {"mint-retries", counters.mint_retries},
+          {"asked-again", counters.asked_again},
+          {"timeouts-widened", counters.timeouts_widened},
+          {"mints-too-late", counters.mints_too_late},
+          {"merges-too-late", counters.merges_too_late},
+          {"sloppy-reads", counters.sloppy_reads},
+          {"reads-behind", counters.reads_behind},
+          {"mints-passed-on", counters.mints_passed_on},
+          {"sloppy-writes", counters.sloppy_writes},
+          {"hints-pending", counters.hints_pending},
+          {"hints-pending-bytes", counters.hints_pending_bytes},
+          {"hints-stored", counters.hints_stored},
+          {"hints-refused", counters.hints_refused},
+          {"hints-delivered", counters.hints_delivered},
+          {"hints-bytes-sent", counters.hints_bytes_sent},
+          {"hints-given-up", counters.hints_given_up},
+          {"left-overs-moved", counters.left_overs_moved},
+          {"tombstones-pending", counters.tombstones_pending},
+          {"tombstones-dropped", counters.tombstones_dropped},
+          {"contexts-pruned", counters.contexts_pruned},
+          {"messages-received", counters.messages_received},
+          {"messages-unknown", counters.messages_unknown},
+          {"messages-bad", counters.messages_bad},
+          {"operations-in-flight", counters.operations_in_flight},
+          {"frames-dropped", server.bus.frames_dropped},
+          {"busy-refusals", server.counters.busy_refusals},
+          {"updates-refused", counters.updates_refused},
+          {"disk-full-refusals", counters.disk_full_refusals},
+          {"records-set-aside", counters.records_set_aside},
+          {"scrub-records", counters.scrub_records},
+          {"scrub-rot-found", counters.scrub_rot_found},
+          {"leaf-sums-mended", counters.leaf_sums_mended},
+          {"log-cut-at-start", engine.log_cut},
+          {"damaged-log-records-skipped", engine.damaged_skipped}};
+}
+
+}  // namespace cartwheel
