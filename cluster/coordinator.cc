@@ -7,6 +7,8 @@ namespace cartwheel {
 namespace {
 
 constexpr size_t kKeptDeltaBytes = 4096;
+// A tick that comes later than this after it was due: this node is slow, not its peers.
+constexpr int64_t kLateUs = 20'000;
 
 }  // namespace
 
@@ -16,7 +18,9 @@ void Coordinator::Operation::Clear() {
   sloppy = false;
   r = 0;
   w = 0;
-  hedge_us = timeout_us = final_us = kNever;
+  hedge_us = timeout_us = final_us = again_us = kNever;
+  asked_before = 0;
+  widened = false;
   client = 0;
   peer = 0;
   hint_for = 0;
@@ -80,7 +84,13 @@ void Coordinator::EnterStep(const Turn& turn, Operation* op, Phase phase) {
   op->asked.clear();
   op->failed.clear();
   op->hedge_us = kNever;
-  op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+  const int64_t now_us = turn.now.mono_us;
+  op->timeout_us = now_us + context_->options.replica_timeout_ms * 1000;
+  // A step that begins late leaves time to ask others, or to ask again.
+  if (op->timeout_us >= op->final_us) op->timeout_us = now_us + (op->final_us - now_us) / 2;
+  op->again_us = op->timeout_us;
+  op->asked_before = 0;
+  op->widened = false;
   Schedule(*op);
 }
 
@@ -94,7 +104,7 @@ NodeId Coordinator::NextCandidate(const Operation& op, bool self_first, NodeId e
   const auto list = context_->ring->PreferenceList(op.position.slot);
   const size_t replicas = context_->ring->n();
   const auto was_asked = [&](NodeId node) {
-    return std::any_of(op.asked.begin(), op.asked.end(),
+    return std::any_of(op.asked.begin() + static_cast<ptrdiff_t>(op.asked_before), op.asked.end(),
                        [&](const Asked& asked) { return asked.node == node; });
   };
   NodeId down = 0;
@@ -131,12 +141,13 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
     switch (op->phase) {
       case Phase::kReading:
         if (!op->read.HasReplied(peer)) {
+          for (Asked& asked : op->asked) asked.lost = asked.lost || asked.node == peer;
           MarkFailed(op, peer);
           CheckRead(turn, op);
         }
         break;
       case Phase::kMinting:
-        if (op->asked.back().node == peer) TryNextMinter(turn, op);
+        if (op->asked.back().node == peer && !HasFailed(*op, peer)) TryNextMinter(turn, op);
         break;
       case Phase::kForwarded:
         Reply(turn, op, 0, Unknown{});
@@ -155,17 +166,16 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
 }
 
 void Coordinator::MarkFailed(Operation* op, NodeId node) {
-  if (std::find(op->failed.begin(), op->failed.end(), node) == op->failed.end()) {
-    op->failed.push_back(node);
-  }
+  if (!HasFailed(*op, node)) op->failed.push_back(node);
 }
 
 void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
   switch (op->phase) {
     case Phase::kReading:
-      for (const Asked& asked : op->asked) {
-        if (op->read.HasReplied(asked.node) || asked.node == context_->self()) continue;
+      for (Asked& asked : op->asked) {
+        if (op->read.HasReplied(asked.node) || HasFailed(*op, asked.node)) continue;
         context_->liveness.Suspect(asked.node);
+        asked.lost = true;
         MarkFailed(op, asked.node);
       }
       if (!op->read.Enough()) CountBehind(op);
@@ -176,15 +186,17 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
       }
       break;
     case Phase::kMinting:
-      context_->liveness.Suspect(op->asked.back().node);
+      // Who has refused, or whose link was lost, may be well by now.
+      if (!HasFailed(*op, op->asked.back().node)) context_->liveness.Suspect(op->asked.back().node);
       TryNextMinter(turn, op);
       break;
     case Phase::kStoring:
       for (size_t at = 0, count = op->asked.size(); at < count; ++at) {
         const NodeId node = op->asked[at].node;
-        if (!op->write.HasStored(node)) context_->liveness.Suspect(node);
+        if (!op->write.HasStored(node) && !HasFailed(*op, node)) context_->liveness.Suspect(node);
       }
       for (size_t at = 0, count = op->asked.size(); at < count; ++at) ReplaceLate(turn, op, at);
+      StoreAgain(turn, op);
       CheckWrite(turn, op);
       break;
     case Phase::kForwarded: context_->liveness.Suspect(op->asked.back().node); break;
@@ -227,12 +239,31 @@ void Coordinator::OnDue(const Turn& turn, Operation* op) {
   CheckRead(turn, op);
 }
 
+// A timeout once a step, a hedge as often as it takes, and nothing past the operation's end.
+bool Coordinator::Widen(const Turn& turn, Operation* op, int64_t late_us) {
+  const int64_t now_us = turn.now.mono_us;
+  if (late_us < kLateUs || op->final_us <= now_us) return false;
+  const int64_t until_us = now_us + std::min(late_us, context_->options.replica_timeout_ms * 1000);
+  if (op->timeout_us <= now_us) {
+    if (std::exchange(op->widened, true)) return false;
+    op->timeout_us = until_us;
+    ++context_->counters.timeouts_widened;
+  }
+  if (op->hedge_us <= now_us) op->hedge_us = until_us;
+  Schedule(*op);
+  return true;
+}
+
 void Coordinator::Tick(const Turn& turn) {
   const int64_t now_us = turn.now.mono_us;
   if (now_us < next_due_us_) return;
+  const int64_t late_us = now_us - next_due_us_;
   next_due_us_ = kNever;
   for (size_t i = 0; i < due_us_.size(); ++i) {
-    if (due_us_[i] <= now_us) OnDue(turn, operations_[i].get());
+    if (due_us_[i] <= now_us) {
+      Operation* op = operations_[i].get();
+      if (!Widen(turn, op, late_us)) OnDue(turn, op);
+    }
     next_due_us_ = std::min(next_due_us_, due_us_[i]);
   }
 }

@@ -3,6 +3,7 @@
 // answer. The quorum logic itself is ReadOp and WriteOp; local copies are Replica's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -42,6 +43,8 @@ class Coordinator {
   // A peer is there again, or the ring is another one: what reads compared counts no more.
   void ForgetCompared() { compared_.Forget(); }
 
+  // A tick that comes late finds answers that this node has not read yet: what is due then has its
+  // deadlines widened first, and nobody is suspected for it.
   void Tick(const Turn& turn);
   // When the next Tick is due, in mono_us; INT64_MAX when nothing is in flight.
   int64_t NextDeadline() const { return next_due_us_; }
@@ -62,6 +65,7 @@ class Coordinator {
     NodeId node;
     uint64_t have = 0;    // the version hash we told it, with a read
     NodeId hint_for = 0;  // with a write: whose place this fallback takes
+    bool lost = false;    // with a read: it gave no answer
   };
   static constexpr int64_t kNever = INT64_MAX;
   // One operation in flight.
@@ -83,7 +87,11 @@ class Coordinator {
     int64_t hedge_us = kNever;
     int64_t timeout_us = kNever;
     int64_t final_us = kNever;
-    uint64_t after = 0;  // the storage sequence of what we saw or wrote here
+    // From when on those who gave no answer in this step are asked once more; kNever: they were.
+    int64_t again_us = kNever;
+    size_t asked_before = 0;  // how many of `asked` are of the round before that
+    bool widened = false;     // its timeout, because this node was late itself
+    uint64_t after = 0;       // the storage sequence of what we saw or wrote here
     Key key;
     Position position;
     ReadOp read;
@@ -102,6 +110,8 @@ class Coordinator {
   };
   static constexpr int kIndexBits = 24;
   static constexpr size_t kRecentUpdates = 4096;
+  // Past this no peer's update begins here. Clients' operations are bounded by server/.
+  static constexpr size_t kMaxInFlight = 32768;
 
   // Operations in flight (coordinator.cc).
   Operation* Allocate(const Turn& turn, What what, Key key);
@@ -125,7 +135,11 @@ class Coordinator {
   // replicas that seem down; 0 when all were asked. Never `except`.
   NodeId NextCandidate(const Operation& op, bool self_first, NodeId except = 0) const;
   static void MarkFailed(Operation* op, NodeId node);
+  static bool HasFailed(const Operation& op, NodeId node) {
+    return std::find(op.failed.begin(), op.failed.end(), node) != op.failed.end();
+  }
   void OnDue(const Turn& turn, Operation* op);
+  bool Widen(const Turn& turn, Operation* op, int64_t late_us);
   void OnTimeout(const Turn& turn, Operation* op);
   void OnFinal(const Turn& turn, Operation* op);
   // Answers the client, or the peer that sent the update, with one of the types of Answer::result.
@@ -137,6 +151,8 @@ class Coordinator {
   bool TryReadAlone(const Turn& turn, uint64_t client, const ReadOperation& operation);
   void BeginReading(const Turn& turn, Operation* op);
   bool AskNextReplica(const Turn& turn, Operation* op);
+  void SendRead(const Turn& turn, const Operation& op, const Asked& asked) const;
+  bool ReadsAgain(const Turn& turn, Operation* op);
   void ReadLocally(const Turn& turn, Operation* op);
   void CountBehind(Operation* op);
   void ReadKept(const Turn& turn, Operation* op);
@@ -155,8 +171,11 @@ class Coordinator {
   void DeleteAfterRead(const Turn& turn, Operation* op);
   void BeginMinting(const Turn& turn, Operation* op);
   void TryNextMinter(const Turn& turn, Operation* op);
+  void MintAgain(const Turn& turn, Operation* op);
   void OnMinted(const Turn& turn, Operation* op, Minted&& minted, const Asked& minter);
   void SendDelta(const Turn& turn, Operation* op, NodeId to, NodeId hint_for);
+  void RequestMerge(const Turn& turn, const Operation& op, const Asked& asked) const;
+  void StoreAgain(const Turn& turn, Operation* op);
   bool StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Object&& delta);
   bool GiveToFallback(const Turn& turn, Operation* op, NodeId hint_for);
   void ReplaceLate(const Turn& turn, Operation* op, size_t asked);

@@ -62,12 +62,35 @@ bool Coordinator::AskNextReplica(const Turn& turn, Operation* op) {
     fallback ? ReadKept(turn, op) : ReadLocally(turn, op);
     return true;
   }
-  turn.Request(node, ReadRequest{.request = op->id,
-                                 .epoch = context_->epoch(),
-                                 .have = have,
-                                 .fallback = fallback,
-                                 .db = op->key.db,
-                                 .key = op->key.bytes});
+  SendRead(turn, *op, op->asked.back());
+  return true;
+}
+
+void Coordinator::SendRead(const Turn& turn, const Operation& op, const Asked& asked) const {
+  turn.Request(asked.node, ReadRequest{.request = op.id,
+                                       .epoch = context_->epoch(),
+                                       .have = asked.have,
+                                       .fallback = !Replicates(op, asked.node),
+                                       .db = op.key.db,
+                                       .key = op.key.bytes});
+}
+
+// When nobody is left to ask, those who gave no answer are asked once more after replica-timeout: a
+// link that was lost may be there again. True while that is to come, and when it is done now. A
+// DEL goes on without its read.
+bool Coordinator::ReadsAgain(const Turn& turn, Operation* op) {
+  const bool lost = std::any_of(op->asked.begin(), op->asked.end(),
+                                [](const Asked& asked) { return asked.lost; });
+  if (!lost || op->again_us == kNever || op->explain || op->what == What::kDelete) return false;
+  if (turn.now.mono_us < op->again_us) return true;
+  op->again_us = kNever;
+  ++context_->counters.asked_again;
+  for (Asked& asked : op->asked) {
+    if (!std::exchange(asked.lost, false)) continue;
+    op->failed.erase(std::remove(op->failed.begin(), op->failed.end(), asked.node),
+                     op->failed.end());
+    SendRead(turn, *op, asked);
+  }
   return true;
 }
 
@@ -152,7 +175,7 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
     } else {
       FailRead(turn, op);
     }
-  } else if (all_settled && NextCandidate(*op, true) == 0) {
+  } else if (all_settled && NextCandidate(*op, true) == 0 && !ReadsAgain(turn, op)) {
     FailRead(turn, op);
   }
 }

@@ -75,6 +75,16 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     turn.Respond(from, refusal);
     return;
   }
+  if (in_flight_ >= kMaxInFlight) {
+    ++context_->counters.updates_refused;
+    // That is: nothing was read, and so nothing written.
+    UpdateResponse refusal;
+    refusal.request = request.request;
+    refusal.status = UpdateStatus::kNoQuorum;
+    refusal.needed = request.r;
+    turn.Respond(from, refusal);
+    return;
+  }
   Operation* op = Allocate(turn, What::kUpdate, {request.db, std::string(request.key)});
   op->peer = from;
   op->client = request.request;

@@ -85,6 +85,7 @@ void Coordinator::BeginMinting(const Turn& turn, Operation* op) {
 void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   if (!op->asked.empty()) {
     ++context_->counters.mint_retries;
+    if (op->asked.size() > op->asked_before) MarkFailed(op, op->asked.back().node);
     op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
     Schedule(*op);
   }
@@ -96,8 +97,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
     ++context_->counters.mints_passed_on;
     node = other;
   }
-  // Whoever was asked may still answer before the operation's end.
-  if (node == 0) return;
+  if (node == 0) return MintAgain(turn, op);
   const bool fallback = !Replicates(*op, node);
   const NodeId hint_for = fallback ? context_->FirstDown(op->position.slot) : 0;
   op->asked.push_back({.node = node, .have = 0, .hint_for = hint_for});
@@ -132,6 +132,22 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
     Reply(turn, op, 0, minted.error());
     Free(op);
   }
+}
+
+// Everybody was asked. After replica-timeout they are asked once more, under the same operation id:
+// links that were lost may be there again. Whoever was asked may still answer until the end.
+void Coordinator::MintAgain(const Turn& turn, Operation* op) {
+  if (op->again_us == kNever) return;
+  if (turn.now.mono_us < op->again_us) {
+    op->timeout_us = op->again_us;
+    Schedule(*op);
+    return;
+  }
+  op->again_us = kNever;
+  op->asked_before = op->asked.size();
+  op->failed.clear();
+  ++context_->counters.asked_again;
+  TryNextMinter(turn, op);
 }
 
 void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintResponse& response) {
@@ -191,13 +207,38 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
 
 void Coordinator::SendDelta(const Turn& turn, Operation* op, NodeId to, NodeId hint_for) {
   op->asked.push_back({.node = to, .have = 0, .hint_for = hint_for});
-  turn.Request(to, MergeRequest{.request = op->id,
-                                .epoch = context_->epoch(),
-                                .hint_for = hint_for,
-                                .stamp = context_->StampOf(turn),
-                                .db = op->key.db,
-                                .key = op->key.bytes,
-                                .object = op->delta});
+  RequestMerge(turn, *op, op->asked.back());
+}
+
+void Coordinator::RequestMerge(const Turn& turn, const Operation& op, const Asked& asked) const {
+  turn.Request(asked.node, MergeRequest{.request = op.id,
+                                        .epoch = context_->epoch(),
+                                        .hint_for = asked.hint_for,
+                                        .stamp = context_->StampOf(turn),
+                                        .db = op.key.db,
+                                        .key = op.key.bytes,
+                                        .object = op.delta});
+}
+
+// After replica-timeout, when those who may still answer are too few for W: everybody who has not
+// stored the delta gets it once more. Merging it twice is merging it once.
+void Coordinator::StoreAgain(const Turn& turn, Operation* op) {
+  size_t hoped_for = op->write.answered();
+  for (const Asked& asked : op->asked) {
+    hoped_for += op->write.HasStored(asked.node) || HasFailed(*op, asked.node) ? 0 : 1;
+  }
+  if (op->answered || hoped_for >= op->w) return;
+  ++context_->counters.asked_again;
+  for (const Asked& asked : op->asked) {
+    if (!op->write.HasStored(asked.node)) RequestMerge(turn, *op, asked);
+  }
+  for (const NodeId node : context_->ring->Replicas(op->position.slot)) {
+    const bool asked = std::any_of(op->asked.begin(), op->asked.end(),
+                                   [&](const Asked& a) { return a.node == node; });
+    if (!asked && node != context_->self() && !op->write.HasStored(node)) {
+      SendDelta(turn, op, node, 0);
+    }
+  }
 }
 
 // This node's own copy, or the one it keeps for another. False when it has no room for it.
@@ -219,8 +260,7 @@ bool Coordinator::StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Ob
 bool Coordinator::GiveToFallback(const Turn& turn, Operation* op, NodeId hint_for) {
   const auto list = context_->ring->PreferenceList(op->position.slot);
   for (const NodeId node : list.subspan(context_->ring->n())) {
-    const bool taken = op->write.HasStored(node) ||
-                       std::find(op->failed.begin(), op->failed.end(), node) != op->failed.end() ||
+    const bool taken = op->write.HasStored(node) || HasFailed(*op, node) ||
                        std::any_of(op->asked.begin(), op->asked.end(),
                                    [&](const Asked& asked) { return asked.node == node; });
     if (taken || !context_->liveness.IsAlive(node)) continue;
@@ -239,10 +279,7 @@ bool Coordinator::GiveToFallback(const Turn& turn, Operation* op, NodeId hint_fo
 // Whom this step asked has not stored it: another takes its place, once.
 void Coordinator::ReplaceLate(const Turn& turn, Operation* op, size_t asked) {
   const Asked late = op->asked[asked];
-  const bool settled =
-      op->write.HasStored(late.node) ||
-      std::find(op->failed.begin(), op->failed.end(), late.node) != op->failed.end();
-  if (settled) return;
+  if (op->write.HasStored(late.node) || HasFailed(*op, late.node)) return;
   MarkFailed(op, late.node);
   GiveToFallback(turn, op, late.hint_for != 0 ? late.hint_for : late.node);
 }
@@ -277,9 +314,7 @@ void Coordinator::CheckWrite(const Turn& turn, Operation* op) {
   }
   size_t outstanding = 0;
   for (const Asked& asked : op->asked) {
-    const bool failed =
-        std::find(op->failed.begin(), op->failed.end(), asked.node) != op->failed.end();
-    outstanding += op->write.HasStored(asked.node) || failed ? 0 : 1;
+    outstanding += op->write.HasStored(asked.node) || HasFailed(*op, asked.node) ? 0 : 1;
   }
   if (op->answered && outstanding == 0) Free(op);
 }

@@ -31,6 +31,7 @@ class CallPool {
   void NoteStarted() { ++operations_; }
   size_t operations() const { return operations_; }
   bool Full() const { return operations_ >= kMaxOperations; }
+  bool HalfFull() const { return operations_ >= kMaxOperations / 2; }
 
   size_t in_flight() const { return calls_.size() - free_.size(); }
 

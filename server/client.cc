@@ -7,6 +7,12 @@
 #include "server/listener.h"
 
 namespace cartwheel {
+namespace {
+
+// What is read of one client in a turn: some thousand small commands.
+constexpr size_t kTurnBytes = 256 << 10;
+
+}  // namespace
 
 Client::Client(uv_loop_t* loop, Server* server, const ClientEvents* events, bool unix_socket)
     : server_(server),
@@ -14,6 +20,7 @@ Client::Client(uv_loop_t* loop, Server* server, const ClientEvents* events, bool
       unix_socket_(unix_socket),
       pipeline_(server, [this] { events_->woken(this); }),
       writer_(stream(), [this](int error) {
+        session().kept_bytes = 0;
         if (error == 0) return events_->woken(this);
         Close();
       }) {
@@ -78,7 +85,14 @@ void Client::OnRead(ssize_t count) {
   if (count < 0) return Close();
   server_->counters.input_bytes += static_cast<uint64_t>(count);
   pipeline_.Commit(static_cast<size_t>(count));
+  read_bytes_ += static_cast<size_t>(count);
+  if (read_bytes_ >= kTurnBytes) StopReading();  // until this turn's end
   events_->woken(this);
+}
+
+void Client::Grant(size_t commands) {
+  pipeline_.Grant(commands);
+  read_bytes_ = 0;
 }
 
 void Client::Process() {
@@ -111,6 +125,7 @@ bool Client::Flush(uint64_t stored) {
         pipeline_.Consume(ready.size());
       }
       if (writer_.Keep(std::move(rest), offset) != 0) Close();
+      session().kept_bytes = writer_.kept_bytes();
       return true;
     }
   }

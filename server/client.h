@@ -42,7 +42,11 @@ class Client {
   uv_tcp_t* tcp() { return &handle_.tcp; }
   Session& session() { return pipeline_.session(); }
   size_t output_bytes() const { return pipeline_.output_bytes() + writer_.kept_bytes(); }
+  // A turn's share of commands.
+  void Grant(size_t commands);
+  bool Spent() const { return pipeline_.Spent(); }
   bool Starved() const { return pipeline_.Starved(); }
+  bool WaitsForOthers() const { return pipeline_.WaitsForOthers(); }
   // Nothing asked that is not answered and sent.
   bool Quiet() const;
   // No command begins any more; it closes when the last answer is written.
@@ -51,7 +55,9 @@ class Client {
   void ReleaseMemory() { pipeline_.ReleaseInput(); }
 
   bool woken = false;         // on the owner's lists
+  bool spent = false;         //
   bool flush_due = false;     //
+  uint64_t turn = 0;          // it was granted its share of
   int64_t soft_since_us = 0;  // over the soft output limit since; 0: it is not
 
  private:
@@ -69,6 +75,7 @@ class Client {
   } handle_{};
   bool unix_socket_;
   bool reading_ = false;
+  size_t read_bytes_ = 0;  // since the last share was granted
   bool end_of_input_ = false;
   Pipeline pipeline_;
   StreamWriter writer_;

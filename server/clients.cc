@@ -13,6 +13,12 @@ constexpr int64_t kSecondUs = 1000000;
 // Idle connections give their buffers back after this.
 constexpr int64_t kReleaseAfterUs = 2 * kSecondUs;
 
+// Commands of all clients in a turn, as far as a share is no smaller than the least: a client with
+// much to do is served on in the next turn, after all others.
+constexpr size_t kTurnCommands = 1024;
+constexpr size_t kLeastShare = 16;
+constexpr size_t kLargestShare = 256;
+
 constexpr std::string_view kTooManyClients = "-ERR max number of clients reached";
 constexpr std::string_view kProtected =
     "-DENIED Cartwheel is in protected mode: it has no password, so only clients on this machine "
@@ -75,6 +81,7 @@ void Clients::Forget(Client* client) {
   if (server_->sessions.erase(client->session().id) > 0) --served_;
   std::erase(woken_, client);
   std::erase(starved_, client);
+  std::erase(spent_, client);
   std::erase(flush_due_, client);
   const auto found = std::find_if(clients_.begin(), clients_.end(),
                                   [&](const auto& owned) { return owned.get() == client; });
@@ -82,8 +89,24 @@ void Clients::Forget(Client* client) {
   clients_.pop_back();
 }
 
+void Clients::BeginTurn() {
+  ++turn_;
+  for (Client* const client : std::exchange(spent_, {})) {
+    client->spent = false;
+    Wake(client);
+  }
+  share_ =
+      std::clamp(kTurnCommands / std::max<size_t>(woken_.size(), 1), kLeastShare, kLargestShare);
+}
+
+int64_t Clients::PressedForUs() {
+  // What is in flight when half of it is done does not make others wait for long.
+  if (!server_->calls.HalfFull()) pressed_since_us_ = 0;
+  return pressed_since_us_ == 0 ? 0 : server_->now.mono_us - pressed_since_us_;
+}
+
 bool Clients::ProcessWoken() {
-  if (!starved_.empty() && !server_->calls.Full()) {
+  if (!starved_.empty() && (!server_->calls.Full() || server_->queue_age.overloaded())) {
     for (Client* const client : std::exchange(starved_, {})) Wake(client);
   }
   if (woken_.empty()) return false;
@@ -95,8 +118,13 @@ bool Clients::ProcessWoken() {
       flush_due_.push_back(client);
     }
     if (client->closing()) continue;
+    if (std::exchange(client->turn, turn_) != turn_) client->Grant(share_);
     client->Process();
     if (client->Starved()) starved_.push_back(client);
+    if (client->WaitsForOthers() && pressed_since_us_ == 0) {
+      pressed_since_us_ = server_->now.mono_us;
+    }
+    if (client->Spent() && !std::exchange(client->spent, true)) spent_.push_back(client);
   }
   working_.clear();
   return true;

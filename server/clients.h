@@ -20,11 +20,17 @@ class Clients {
 
   void Accept(uv_stream_t* listener, bool unix_socket);
 
+  // A new turn: every client gets its share of commands, those first that had used up the last one.
+  void BeginTurn();
   // Goes on with the clients that can; operations may start. True when there were any.
   bool ProcessWoken();
   // Writes the output of those that have some, as far as the engine has stored what it waits for.
   void Flush(uint64_t stored);
   bool AnyWoken() const { return !woken_.empty(); }
+  // Some would go on at once in a next turn.
+  bool AnySpent() const { return !spent_.empty(); }
+  // For how long operations of the core have been too many for all clients that want some.
+  int64_t PressedForUs();
 
   // Once a second: `timeout`, and the soft output limit.
   void Sweep();
@@ -44,9 +50,13 @@ class Clients {
   ClientEvents events_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<Client*> woken_;
+  std::vector<Client*> spent_;    // their share of this turn, and wait for the next
   std::vector<Client*> starved_;  // for the core's other operations to end
   std::vector<Client*> flush_due_;
   std::vector<Client*> working_;  // the list that is being gone through
+  uint64_t turn_ = 0;
+  size_t share_ = 0;              // of each client, in commands
+  int64_t pressed_since_us_ = 0;  // 0: it is not
   uint64_t next_id_ = 1;
   size_t served_ = 0;
   bool finishing_ = false;

@@ -19,16 +19,17 @@ std::string Describe(const Session& session, const Server& server) {
   const size_t free_bytes = session.input_allocated_bytes > session.input_bytes
                                 ? session.input_allocated_bytes - session.input_bytes
                                 : 0;
-  const size_t total = session.input_allocated_bytes + session.output_bytes + sizeof(Session);
+  const size_t total =
+      session.input_allocated_bytes + session.output_bytes + session.kept_bytes + sizeof(Session);
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={}{} db={} sub=0 psub=0 ssub=0 "
-      "multi=-1 qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 "
+      "multi=-1 qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} "
       "tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
       session.id, session.address, session.local_address, session.fd, session.name,
       (now_us - session.connected_at_us) / 1'000'000,
       (now_us - session.last_command_at_us) / 1'000'000, session.readonly ? "r" : "",
       session.no_evict ? "e" : (session.readonly ? "" : "N"), session.db, session.input_bytes,
-      free_bytes, session.output_bytes, total,
+      free_bytes, session.output_bytes, session.kept_bytes > 0 ? 1 : 0, session.kept_bytes, total,
       session.last_command.empty() ? "NULL" : session.last_command,
       session.resp == Resp::k3 ? 3 : 2, session.library_name, session.library_version);
 }

@@ -52,7 +52,9 @@ void WriteMember(ReplyWriter* reply, const Member& member, const Node& node) {
 
 using Counter = std::pair<std::string_view, uint64_t>;
 
-std::vector<Counter> CountersOf(const StatusCounters& counters, const EngineStats& engine) {
+std::vector<Counter> CountersOf(const Server& server) {
+  const StatusCounters& counters = server.node->counters();
+  const EngineStats engine = server.engine->stats();
   return {{"reads", counters.reads},
           {"writes", counters.writes},
           {"updates", counters.updates},
@@ -71,6 +73,8 @@ std::vector<Counter> CountersOf(const StatusCounters& counters, const EngineStat
           {"clock-amnesia", counters.clock_amnesia},
           {"clock-skew-refused", counters.clock_skew_refused},
           {"mint-retries", counters.mint_retries},
+          {"asked-again", counters.asked_again},
+          {"timeouts-widened", counters.timeouts_widened},
           {"mints-too-late", counters.mints_too_late},
           {"merges-too-late", counters.merges_too_late},
           {"sloppy-reads", counters.sloppy_reads},
@@ -92,6 +96,8 @@ std::vector<Counter> CountersOf(const StatusCounters& counters, const EngineStat
           {"messages-unknown", counters.messages_unknown},
           {"messages-bad", counters.messages_bad},
           {"operations-in-flight", counters.operations_in_flight},
+          {"busy-refusals", server.counters.busy_refusals},
+          {"updates-refused", counters.updates_refused},
           {"disk-full-refusals", counters.disk_full_refusals},
           {"records-set-aside", counters.records_set_aside},
           {"scrub-records", counters.scrub_records},
@@ -148,7 +154,7 @@ void DynRingCommand(Call& call) {
 }
 
 void DynStatusCommand(Call& call) {
-  const auto counters = CountersOf(call.server().node->counters(), call.server().engine->stats());
+  const auto counters = CountersOf(call.server());
   ReplyWriter reply = call.Reply();
   reply.Map(counters.size());
   for (const auto& [name, value] : counters) {

@@ -17,6 +17,8 @@ namespace {
 
 constexpr int64_t kStopTimeoutUs = 5'000'000;
 constexpr int64_t kClientSweepUs = 1'000'000;
+// Frames that wait for the engine to store what they tell of.
+constexpr size_t kMaxWaitingBytes = 64 << 20;
 
 }  // namespace
 
@@ -53,6 +55,7 @@ bool Driver::HasWork() const {
 
 void Driver::EndTurn() {
   RefreshTime();
+  clients_->BeginTurn();
   do {
     do {
       Deliver();
@@ -60,7 +63,19 @@ void Driver::EndTurn() {
     CarryOut();
   } while (HasWork());
   ArmTimer();
+  if (clients_->AnySpent()) {
+    uv_idle_start(&no_sleep_, [](uv_idle_t*) {});
+  } else {
+    uv_idle_stop(&no_sleep_);
+  }
   if (stopping_) GoOnStopping();
+}
+
+// What came while the turn was at work has waited for as long as it took.
+void Driver::NoteQueueAge(int64_t polled_at_us) {
+  RefreshTime();
+  const int64_t turn_us = server_.now.mono_us - polled_at_us;
+  server_.queue_age.Note(server_.now.mono_us, std::max(turn_us, clients_->PressedForUs()));
 }
 
 // The contract of cluster/effects.h.
@@ -91,6 +106,7 @@ void Driver::ReleaseSends(const Sequences& reached) {
   std::erase_if(waiting_sends_, [&](const WaitingSend& send) {
     if (!MayLeave(send.after, send.synced, reached)) return false;
     bus_->Send(send.to, send.response, send.frame);
+    waiting_bytes_ -= send.frame.size();
     return true;
   });
   std::swap(outbox_, effects_.outbox);
@@ -100,6 +116,12 @@ void Driver::ReleaseSends(const Sequences& reached) {
       bus_->Send(send.to, send.response, frame);
       continue;
     }
+    // An engine that is so late makes this node late; to whoever asked the frame is lost.
+    if (waiting_bytes_ > 0 && waiting_bytes_ + frame.size() > kMaxWaitingBytes) {
+      ++server_.bus.frames_dropped;
+      continue;
+    }
+    waiting_bytes_ += frame.size();
     if (send.synced) engine_->SyncSoon(send.after);
     waiting_sends_.push_back({send.to, send.response, send.synced, send.after, std::string(frame)});
   }

@@ -65,6 +65,7 @@ class Driver {
   void Deliver();
   bool HasWork() const;
   void EndTurn();
+  void NoteQueueAge(int64_t polled_at_us);
   void CarryOut();
   void ReleaseSends(const Sequences& reached);
   void ArmTimer();
@@ -86,6 +87,7 @@ class Driver {
   uv_check_t check_{};
   uv_timer_t deadline_timer_{};
   uv_timer_t sweep_timer_{};
+  uv_idle_t no_sleep_{};  // active while clients would go on at once
   uv_async_t engine_woke_{};
   uv_signal_t signals_[3]{};
 
@@ -107,6 +109,7 @@ class Driver {
   Outbox outbox_;
   std::vector<SendToAddress> sends_to_address_;
   std::vector<WaitingSend> waiting_sends_;  // for the engine, in order
+  size_t waiting_bytes_ = 0;
   int64_t armed_for_us_ = INT64_MAX;
   int64_t swept_clients_at_us_ = 0;
   bool full_ = false;  // as the engine said last

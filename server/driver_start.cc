@@ -262,6 +262,7 @@ void Driver::StartHandles() {
   signal(SIGPIPE, SIG_IGN);
   uv_prepare_init(&loop_, &prepare_);
   uv_check_init(&loop_, &check_);
+  uv_idle_init(&loop_, &no_sleep_);
   uv_timer_init(&loop_, &deadline_timer_);
   uv_timer_init(&loop_, &sweep_timer_);
   prepare_.data = check_.data = deadline_timer_.data = sweep_timer_.data = this;
@@ -270,8 +271,12 @@ void Driver::StartHandles() {
     auto* self = static_cast<Driver*>(handle->data);
     if (self->HasWork()) self->EndTurn();
   });
-  uv_check_start(&check_,
-                 [](uv_check_t* handle) { static_cast<Driver*>(handle->data)->EndTurn(); });
+  uv_check_start(&check_, [](uv_check_t* handle) {
+    auto* self = static_cast<Driver*>(handle->data);
+    const int64_t polled_at_us = static_cast<int64_t>(uv_now(&self->loop_)) * 1000;
+    self->EndTurn();
+    self->NoteQueueAge(polled_at_us);
+  });
   uv_timer_start(
       &sweep_timer_, [](uv_timer_t* timer) { static_cast<Driver*>(timer->data)->Sweep(); },
       kSweepMs, kSweepMs);

@@ -83,7 +83,7 @@ void ClientsSection(const Server& server, std::string* out) {
   size_t largest_output = 0;
   for (const auto& [id, session] : server.sessions) {
     largest_input = std::max(largest_input, session->input_allocated_bytes);
-    largest_output = std::max(largest_output, session->output_bytes);
+    largest_output = std::max(largest_output, session->output_bytes + session->kept_bytes);
   }
   Field(out, "connected_clients", server.sessions.size());
   Field(out, "cluster_connections", server.bus.links);
@@ -156,6 +156,7 @@ void StatsSection(const Server& server, std::string* out) {
   Field(out, "latest_fork_usec", 0);
   Field(out, "total_error_replies", counters.errors_replied);
   Field(out, "client_output_buffer_limit_disconnections", counters.output_limit_closes);
+  Field(out, "cartwheel_busy_refusals", counters.busy_refusals);
   Field(out, "cartwheel_reads", core.reads);
   Field(out, "cartwheel_writes", core.writes);
   Field(out, "cartwheel_updates", core.updates);

@@ -69,7 +69,9 @@ Pipeline::~Pipeline() {
 bool Pipeline::Full() const {
   // With a hard limit set, a client that does not read is closed there, as in Redis.
   const uint64_t hard_bytes = server_->options.output_limit.hard_bytes;
-  return server_->calls.Full() || calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
+  // An overloaded node refuses commands instead of holding them up.
+  const bool others = server_->calls.Full() && !server_->queue_age.overloaded();
+  return others || calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
          output_.size() >= (hard_bytes > 0 ? hard_bytes : kMaxOutputBytes);
 }
 
@@ -78,7 +80,7 @@ void Pipeline::Process() {
   processing_ = true;
   parser_.set_max_bulk_bytes(server_->options.proto_max_bulk_bytes);
   stalled_ = true;
-  while (!closing_ && !Full()) {
+  while (!closing_ && granted_ > 0 && !Full()) {
     if (!blocked_) {
       const RequestParser::Outcome outcome = parser_.Next();
       if (outcome == RequestParser::Outcome::kNeedMore) {
@@ -98,6 +100,7 @@ void Pipeline::Process() {
     blocked_ = false;
     Dispatch();
     if (blocked_) break;
+    --granted_;
   }
   session_.input_bytes = parser_.pending_bytes();
   session_.input_allocated_bytes = parser_.allocated_bytes();
@@ -119,6 +122,10 @@ void Pipeline::Dispatch() {
   }
   if (!session_.authenticated && (row->flags & kNoAuth) == 0) {
     return ReplyError("NOAUTH Authentication required.");
+  }
+  if (server_->queue_age.overloaded() && (row->flags & (kWrite | kReadonly)) != 0) {
+    ++server_->counters.busy_refusals;
+    return ReplyError("BUSY this node is overloaded, try again later");
   }
   if (HasLongKey(*row, args)) return ReplyError("ERR a key may have no more than 65536 bytes");
   if (Conflicts(*row, args)) {
@@ -289,14 +296,14 @@ void Pipeline::Consume(size_t bytes) {
   }
   for (Mark& mark : marks_) mark.end = mark.end > bytes ? mark.end - bytes : 0;
   session_.output_bytes = output_.size();
-  if (stalled_ && !blocked_ && !Full()) wake_();
+  if (MayGoOn()) wake_();
 }
 
 void Pipeline::Swap(std::string* empty) {
   CHECK(marks_.empty() && empty->empty());
   output_.swap(*empty);
   session_.output_bytes = 0;
-  if (stalled_ && !blocked_ && !Full()) wake_();
+  if (MayGoOn()) wake_();
 }
 
 }  // namespace cartwheel

@@ -21,7 +21,8 @@ namespace cartwheel {
 
 class Pipeline {
  public:
-  // Past these no further command of the connection is begun, and its socket is not read.
+  // Past these no further command of the connection is begun, and its socket is not read. What has
+  // come of a single command is bounded by proto-max-bulk-len alone.
   static constexpr size_t kMaxCalls = 1024;
   static constexpr size_t kMaxCallBytes = 16 << 20;
   static constexpr size_t kMaxOutputBytes = 16 << 20;
@@ -37,11 +38,15 @@ class Pipeline {
 
   // --- input ---
   // False while the input may not grow: a command waits in it, or a bound is reached.
-  bool WantsInput() const { return !blocked_ && !closing_ && !Full(); }
+  bool WantsInput() const { return !blocked_ && !closing_ && granted_ > 0 && !Full(); }
   std::span<char> Prepare() { return parser_.Prepare(); }
   void Commit(size_t bytes) { parser_.Commit(bytes); }
-  // Runs commands as far as input, order and bounds allow.
+  // So many commands may begin from now on; without it, any number.
+  void Grant(size_t commands) { granted_ = commands; }
+  // Runs commands as far as input, order, bounds and what was granted allow.
   void Process();
+  // What was granted is used up, and there may be more to do.
+  bool Spent() const { return granted_ == 0 && stalled_ && !blocked_ && !closing_ && !Full(); }
 
   // --- output ---
   // What may be written, given the engine's stored sequence.
@@ -56,7 +61,11 @@ class Pipeline {
   bool closing() const { return closing_; }
   void Close() { closing_ = true; }
   // Waits for other connections' operations alone: its owner wakes it when there is room again.
-  bool Starved() const { return stalled_ && !closing_ && calls_ == 0 && server_->calls.Full(); }
+  bool Starved() const { return WaitsForOthers() && calls_ == 0; }
+  // What holds it up is no bound of its own.
+  bool WaitsForOthers() const {
+    return stalled_ && !blocked_ && !closing_ && calls_ < kMaxCalls && server_->calls.Full();
+  }
   // Nothing in flight, and no complete command left in the input that may begin.
   bool Idle() const { return oldest_ == nullptr && (closing_ || !stalled_); }
   // Gives the input buffer back where it is empty.
@@ -77,6 +86,7 @@ class Pipeline {
   };
 
   bool Full() const;
+  bool MayGoOn() const { return stalled_ && !blocked_ && !Full(); }
   bool Conflicts(const CommandRow& row, std::span<const std::string_view> args) const;
   void Dispatch();
   void Execute(const CommandRow& row);
@@ -93,6 +103,7 @@ class Pipeline {
   std::function<void()> wake_;
   Session session_;
   RequestParser parser_;
+  size_t granted_ = SIZE_MAX;
   bool blocked_ = false;  // the command in the parser waits for a key
   bool stalled_ = false;  // Process stopped before the input was used up
   bool closing_ = false;

@@ -15,6 +15,7 @@
 #include "cluster/node.h"
 #include "server/call_pool.h"
 #include "server/options.h"
+#include "server/queue_age.h"
 #include "server/session.h"
 #include "storage/engine.h"
 
@@ -29,6 +30,7 @@ struct ServerCounters {
   uint64_t input_bytes = 0;
   uint64_t output_bytes = 0;
   uint64_t output_limit_closes = 0;
+  uint64_t busy_refusals = 0;  // commands on data, while the node was overloaded
   uint64_t keyspace_hits = 0;  // counted by the handlers of reads
   uint64_t keyspace_misses = 0;
 };
@@ -62,6 +64,7 @@ struct Server {
   ServerCounters counters;
   LinkStats bus;
   CallPool calls;
+  QueueAge queue_age;
   std::map<uint64_t, Session*> sessions;  // by id
 
   // Hands an operation to the core. Its answer goes to CallPool::Deliver, at the earliest when

@@ -38,6 +38,7 @@ struct Session {
   size_t input_bytes = 0;            // read and not yet consumed
   size_t input_allocated_bytes = 0;  // what the input buffer holds in memory
   size_t output_bytes = 0;           // not yet written
+  size_t kept_bytes = 0;             // besides: given to the socket, which has not taken them yet
 };
 
 }  // namespace cartwheel

@@ -109,6 +109,8 @@ class Stage : public WorldObserver {
       Say(nodes);
     } else if (verb == "drop" || verb == "cut") {
       Part(verb == "cut", line.words.at(1));
+    } else if (verb == "break") {
+      world_->network().Break(world_->now_us(), NodeOf(line.words.at(1)));
     } else if (verb == "heal") {
       world_->network().Heal();
     } else if (verb == "crash") {

@@ -15,6 +15,7 @@
 //   copies KEY                          what each node's disk holds, hints too, nobody asked
 //   prefers KEY                         the key's preference list
 //   drop A->B, cut A->B, cut A<->B      messages vanish; with cut the connection breaks, too
+//   break NODE                          all its connections are reset; they may be made again
 //   heal                                ends all drops and cuts
 //   crash NODE [tail|data], start NODE  a process ends (and loses that), and comes again
 //   crash-in-commit NODE STAGE          it ends in its next turn that writes: 0 before the control

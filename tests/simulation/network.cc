@@ -208,6 +208,14 @@ void Network::HalfOpen(int64_t now_us, int dialer, int peer, int64_t noticed_us)
   ResetLater(now_us + noticed_us, &c);
 }
 
+void Network::Break(int64_t now_us, int node) {
+  for (Connection& c : connections_) {
+    if (c.state != State::kUp || (c.dialer != node && c.acceptor != node)) continue;
+    c.outward.broken = c.back.broken = true;
+    ResetLater(now_us, &c);
+  }
+}
+
 void Network::Heal() {
   for (Path& p : paths_) p = Path();
   const int64_t min_us = weather_.min_latency_us;

@@ -69,6 +69,8 @@ class Network {
   void Clog(int from, int to, int64_t until_us);
   // Both ends keep the connection, nothing passes; it is noticed after `noticed_us`.
   void HalfOpen(int64_t now_us, int dialer, int peer, int64_t noticed_us);
+  // All connections of the node are reset, with what is on its way; they may be made again.
+  void Break(int64_t now_us, int node);
   // Forgets every cut and clog. Broken connections stay broken until they are noticed.
   void Heal();
 

@@ -280,6 +280,38 @@ TEST_F(PipelineTest, BytesOfCommandsInFlightAreBounded) {
   EXPECT_TRUE(pipeline_->WantsInput());
 }
 
+TEST_F(PipelineTest, NoMoreCommandsBeginThanWereGranted) {
+  core_.AnswerAtOnce();
+  pipeline_->Grant(3);
+  std::string load;
+  for (int i = 0; i < 5; ++i) load += "SET a 1\r\n";
+  Send(load);
+  EXPECT_EQ(Output(), "+OK\r\n+OK\r\n+OK\r\n");
+  EXPECT_TRUE(pipeline_->Spent());
+  EXPECT_FALSE(pipeline_->WantsInput());
+  EXPECT_FALSE(pipeline_->Idle());
+  pipeline_->Grant(3);
+  EXPECT_FALSE(pipeline_->Spent());
+  pipeline_->Process();
+  EXPECT_EQ(Output(), "+OK\r\n+OK\r\n");
+  EXPECT_FALSE(pipeline_->Spent());
+  EXPECT_TRUE(pipeline_->Idle());
+}
+
+TEST_F(PipelineTest, AnOverloadedNodeRefusesDataCommandsAlone) {
+  for (int64_t at_us = 1'000'000; at_us < 1'200'000; at_us += 50'000) {
+    core_.server()->queue_age.Note(at_us, QueueAge::kOldUs);
+  }
+  Send("SET a 1\r\nGET a\r\nPING\r\n");
+  const std::string busy = "-BUSY this node is overloaded, try again later\r\n";
+  EXPECT_EQ(core_.Waiting(), "");
+  EXPECT_EQ(Output(), busy + busy + "+PONG\r\n");
+  EXPECT_EQ(core_.server()->counters.busy_refusals, 2u);
+  core_.server()->queue_age.Note(1'210'000, 0);
+  Send("SET a 1\r\n");
+  EXPECT_EQ(core_.Waiting(), "a");
+}
+
 TEST_F(PipelineTest, ErrorsKeepTheirPlaceAndRedissWords) {
   Send("SET a 1\r\nnope x 'y z'\r\nGET\r\nget a b\r\n");
   core_.Answer("a");

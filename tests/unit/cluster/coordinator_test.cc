@@ -1,0 +1,156 @@
+// Deadlines of operations in flight, at a coordinator that hears nothing but what the test says.
+#include "cluster/coordinator.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/memory/memory_engine.h"
+#include "tests/unit/cluster/frame_reader.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr int64_t kMs = 1000;
+
+class CoordinatorTest : public testing::Test {
+ protected:
+  CoordinatorTest() {
+    for (NodeId id = 2; id <= 3; ++id) state_ = *WithMember(state_, MemberOf(id), 1, 0);
+    context_.state = &state_;
+    context_.ring.emplace(state_);
+    context_.liveness.SetMembers(state_.members, 0);
+  }
+
+  static Member MemberOf(NodeId id) {
+    Member member;
+    member.id = id;
+    member.host = "10.0.0.1";
+    member.port = static_cast<uint16_t>(7000 + id);
+    member.bus_port = static_cast<uint16_t>(17000 + id);
+    return member;
+  }
+
+  static NodeOptions OptionsOf(NodeId id) {
+    NodeOptions options;
+    options.id = id;
+    return options;
+  }
+
+  template <typename Work>
+  void At(int64_t ms, Work work) {
+    effects_.Clear();
+    work(Turn{{ms * kMs, ms}, &effects_});
+    for (Answer& answer : effects_.answers) answers_.push_back(std::move(answer));
+    for (const Send& send : effects_.outbox.sends) {
+      FrameReader reader(effects_.outbox.FrameOf(send));
+      ReadRequest read;
+      if (FrameType(reader.fields()) != ReadRequest::kType) continue;
+      ASSERT_TRUE(Decode(reader.fields(), &read));
+      asked_.push_back({send.to, read.request});
+    }
+  }
+  void Get(int64_t ms) {
+    At(ms, [&](const Turn& turn) {
+      coordinator_.Start(turn, 1, ReadOperation{.key = {0, "k"}, .r = 3});
+    });
+  }
+  void Tick(int64_t ms) {
+    At(ms, [&](const Turn& turn) { coordinator_.Tick(turn); });
+  }
+  void Lose(int64_t ms, NodeId peer) {
+    At(ms, [&](const Turn& turn) { coordinator_.OnPeerLost(turn, peer); });
+  }
+  void Nothing(int64_t ms, NodeId from) {
+    At(ms, [&](const Turn& turn) {
+      coordinator_.OnReadResponse(turn, from,
+                                  ReadResponse{.request = asked_.front().second,
+                                               .status = ReadStatus::kNothing,
+                                               .behind = false,
+                                               .object = {}});
+    });
+  }
+  bool Answered() const {
+    return answers_.size() == 1 && std::holds_alternative<ReadAnswer>(answers_[0].result);
+  }
+
+  ClusterState state_ = NewRing(7, ClusterSettings(), MemberOf(1), 0);
+  MemoryEngine engine_;
+  NodeContext context_{OptionsOf(1), &engine_, Births(0, 0)};
+  Coordinator coordinator_{&context_};
+  Effects effects_;
+  std::vector<Answer> answers_;
+  std::vector<std::pair<NodeId, uint64_t>> asked_;  // and by which request
+};
+
+TEST_F(CoordinatorTest, ATimeoutThatIsSeenInTimeIsThePeersFault) {
+  Get(1000);
+  Tick(1020);
+  Tick(1500);
+  EXPECT_FALSE(context_.liveness.IsAlive(2));
+  EXPECT_FALSE(context_.liveness.IsAlive(3));
+  EXPECT_EQ(context_.counters.timeouts_widened, 0U);
+}
+
+TEST_F(CoordinatorTest, ALateTickGivesAnswersThatWereNotReadTheirTime) {
+  Get(1000);
+  Tick(1020);
+  Tick(1700);  // was due at 1500: answers may wait in the sockets
+  EXPECT_TRUE(context_.liveness.IsAlive(2));
+  EXPECT_TRUE(context_.liveness.IsAlive(3));
+  EXPECT_EQ(coordinator_.NextDeadline(), 1900 * kMs);
+  Nothing(1701, 2);
+  Nothing(1701, 3);
+  EXPECT_TRUE(Answered());
+  EXPECT_EQ(context_.counters.timeouts_widened, 1U);
+}
+
+TEST_F(CoordinatorTest, TheSecondTimeNobodyIsForgiven) {
+  Get(1000);
+  Tick(1020);
+  Tick(1600);
+  Tick(1800);
+  EXPECT_FALSE(context_.liveness.IsAlive(2));
+  EXPECT_EQ(context_.counters.timeouts_widened, 1U);
+}
+
+TEST_F(CoordinatorTest, TheEndOfAnOperationIsNeverPutOff) {
+  Get(1000);
+  Tick(1020);
+  Tick(1900);
+  EXPECT_TRUE(answers_.empty());
+  Tick(2000);
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<NoQuorum>(answers_[0].result));
+}
+
+TEST_F(CoordinatorTest, WhoseLinksWereLostIsAskedAgainAndNotBlamedTwice) {
+  Get(1000);
+  Tick(1020);
+  ASSERT_EQ(asked_.size(), 2U);
+  Lose(1100, 2);
+  Lose(1100, 3);
+  EXPECT_TRUE(answers_.empty());
+  Tick(1500);
+  ASSERT_EQ(asked_.size(), 4U);
+  EXPECT_EQ(asked_[2], asked_[0]);
+  EXPECT_EQ(asked_[3], asked_[1]);
+  EXPECT_TRUE(context_.liveness.IsAlive(2));  // as it is again, by what else is heard
+  Nothing(1510, 2);
+  Nothing(1510, 3);
+  EXPECT_TRUE(Answered());
+}
+
+TEST_F(CoordinatorTest, NobodyIsAskedAThirdTime) {
+  Get(1000);
+  Tick(1020);
+  Lose(1100, 2);
+  Lose(1100, 3);
+  Tick(1500);
+  Lose(1600, 2);
+  Lose(1600, 3);
+  EXPECT_EQ(asked_.size(), 4U);
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<NoQuorum>(answers_[0].result));
+}
+
+}  // namespace
+}  // namespace cartwheel
