@@ -372,8 +372,10 @@ void Checker::OnDrop(const Position& position, std::string_view image, int64_t n
     version.sloppy = false;
     Cover(&state, known->second, now_us);
   }
-  std::erase_if(state.unseen_acknowledged,
-                [&](size_t other) { return state.versions[other].covered_us != INT64_MAX; });
+  // Reads know no more what the copy had seen; whether it had a right to is for Final.
+  std::erase_if(state.unseen_acknowledged, [&](size_t other) {
+    return object->context.Contains(state.versions[other].sibling.dot);
+  });
 }
 
 void Checker::Lost(int64_t since_us, int64_t now_us) {
