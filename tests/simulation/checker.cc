@@ -372,10 +372,19 @@ void Checker::OnDrop(const Position& position, std::string_view image, int64_t n
     version.sloppy = false;
     Cover(&state, known->second, now_us);
   }
-  // Reads know no more what the copy had seen; whether it had a right to is for Final.
-  std::erase_if(state.unseen_acknowledged, [&](size_t other) {
-    return object->context.Contains(state.versions[other].sibling.dot);
-  });
+  Forget(&state, object->context);
+}
+
+void Checker::OnPrune(const Position& position, std::string_view image) {
+  const auto object = DecodeObject(ParseRecord(image)->object);
+  const auto it = key_by_position_.find(sim::HashOf(position));
+  if (it != key_by_position_.end()) Forget(&keys_[it->second], object->context);
+}
+
+// Reads know no more what a copy had seen; whether it had a right to is for Final.
+void Checker::Forget(KeyState* state, const CausalContext& context) {
+  std::erase_if(state->unseen_acknowledged,
+                [&](size_t other) { return Knows(*state, context, state->versions[other]); });
 }
 
 void Checker::Lost(int64_t since_us, int64_t now_us) {

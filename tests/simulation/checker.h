@@ -55,6 +55,9 @@ class Checker {
   // good as acknowledged.
   void OnDrop(const Position& position, std::string_view image, int64_t now_us);
 
+  // A replica forgets most of its long context, for all of them hold the same.
+  void OnPrune(const Position& position, std::string_view image);
+
   // Disks lose what they have not synced: whatever was acknowledged since then, or is acknowledged
   // from now on and was minted before, may be gone.
   void Lost(int64_t since_us, int64_t now_us);
@@ -145,6 +148,7 @@ class Checker {
   // `covers`: it is known that this very version was stored, and so what it covered is gone.
   void Acknowledge(KeyState* state, size_t version, int64_t now_us, bool sloppy,
                    bool covers = true);
+  void Forget(KeyState* state, const CausalContext& context);
   // What the version covers, acknowledged at that time, is over.
   void Cover(KeyState* state, size_t version, int64_t now_us);
   bool Knows(const KeyState& state, const CausalContext& context, const Version& version) const;

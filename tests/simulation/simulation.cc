@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/reaper.h"
 #include "storage/record.h"
 #include "tests/simulation/faults.h"
 #include "tests/simulation/workload.h"
@@ -89,6 +90,14 @@ std::string Comparable(const SimEngine& engine, const Position& position, Object
   return encoded;
 }
 
+bool IsPruned(std::string_view old, std::string_view image) {
+  if (old.size() <= image.size()) return false;
+  const auto before = DecodeObject(ParseRecord(old)->object);
+  const auto after = DecodeObject(ParseRecord(image)->object);
+  return before->context.size() > Reaper::kLongContext &&
+         after->context.size() < before->context.size();
+}
+
 class Run : public WorldObserver {
  public:
   explicit Run(const SimulationOptions& options)
@@ -145,6 +154,8 @@ class Run : public WorldObserver {
   void OnStep(int, const CausalContext* given) override { given_ = given; }
   void OnPut(int node, const Position& position, std::string_view image) override {
     checker_.OnPut(World::IdOf(node), position, image, given_, world_.now_us());
+    const std::string_view old = world_.engine(node).Written(position);
+    if (!IsHint(position) && IsPruned(old, image)) checker_.OnPrune(position, old);
     TraceFailure();
   }
 
