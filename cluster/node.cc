@@ -433,6 +433,7 @@ NodeId Node::id() const { return parts_->context.self(); }
 const ClusterState& Node::state() const { return parts_->membership.state(); }
 const Ring& Node::ring() const { return *parts_->context.ring; }
 bool Node::IsAlive(NodeId id) const { return parts_->context.liveness.IsAlive(id); }
+bool Node::MayHaveLost() const { return parts_->context.catch_up.may_have_lost(); }
 View Node::ViewOf(uint32_t db, Now now) const {
   return parts_->context.state == nullptr ? View{now.wall_ms, 0} : parts_->context.ViewOf(db, now);
 }

@@ -90,6 +90,8 @@ class Node {
   const ClusterState& state() const;
   const Ring& ring() const;
   bool IsAlive(NodeId id) const;  // as seen from here; itself always
+  // It may lack what it acknowledged before it was started (cluster/catch_up.h).
+  bool MayHaveLost() const;
   View ViewOf(uint32_t db, Now now) const;
   const StatusCounters& counters() const;
 

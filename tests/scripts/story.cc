@@ -58,6 +58,7 @@ class Stage : public WorldObserver {
     });
   }
   void OnPut(int, const Position&, std::string_view) override {}
+  void OnDrop(int, const Position&, std::string_view) override {}
   void OnStep(int, const CausalContext*) override {}
 
  private:
@@ -113,7 +114,7 @@ class Stage : public WorldObserver {
     } else if (verb == "heal") {
       world_->network().Heal();
     } else if (verb == "crash") {
-      world_->Crash(NodeOf(line.words.at(1)), line.words.size() > 2);
+      world_->Crash(NodeOf(line.words.at(1)), LossOf(line));
     } else if (verb == "crash-in-commit") {
       world_->CrashInCommit(NodeOf(line.words.at(1)), std::stoi(line.words.at(2)));
     } else if (verb == "start") {
@@ -174,6 +175,11 @@ class Stage : public WorldObserver {
     const int node = std::stoi(word) - 1;
     CHECK(node >= 0 && node < world_->size());
     return node;
+  }
+
+  static Loss LossOf(const Line& line) {
+    if (line.words.size() == 2) return Loss::kNothing;
+    return line.words[2] == "data" ? Loss::kAll : Loss::kTail;
   }
 
   static Position At(const std::string& key) { return PositionOf(0, key, Partitioner::kSlot); }

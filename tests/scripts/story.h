@@ -17,7 +17,7 @@
 //   drop A->B, cut A->B, cut A<->B      messages vanish; with cut the connection breaks, too
 //   break NODE                          all its connections are reset; they may be made again
 //   heal                                ends all drops and cuts
-//   crash NODE [tail], start NODE       a process ends (its unsynced tail lost), and comes again
+//   crash NODE [tail|data], start NODE  a process ends (and loses that), and comes again
 //   crash-in-commit NODE STAGE          it ends in its next turn that writes: 0 before the control
 //                                       image, 1 before the batch is written, 2 before anything
 //                                       leaves

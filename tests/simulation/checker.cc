@@ -230,7 +230,7 @@ void Checker::CheckRead(const KeyState& state, const Object& object, const Opera
   if (!strict) return;
   for (const size_t index : state.unseen_acknowledged) {
     const Version& version = state.versions[index];
-    if (version.acknowledged_us < op.began_us && !MayBeDropped(version.sibling) &&
+    if (version.acknowledged_us < op.began_us && !MayBeGone(state, version.sibling) &&
         !Knows(state, object.context, version)) {
       Fail("a read missed an acknowledged write: " + Describe(state, version));
     }
@@ -351,12 +351,93 @@ bool Checker::Knows(const KeyState& state, const CausalContext& context,
 
 void Checker::Acknowledge(KeyState* state, size_t index, int64_t now_us, bool sloppy, bool covers) {
   Version& version = state->versions[index];
+  if (version.minted_us <= lost_us_) return;
   version.acknowledged = true;
   version.acknowledged_us = std::min(version.acknowledged_us, now_us);
-  Cover(state, now_us, sloppy, [&](size_t other) {
-    return covers && other != index && version.cover.Contains(state->versions[other].sibling.dot);
-  });
+  version.sloppy = sloppy;
+  version.covers = covers;
+  Cover(state, index, now_us);
   if (!sloppy && version.covered_us == INT64_MAX) state->unseen_acknowledged.push_back(index);
+}
+
+void Checker::Cover(KeyState* state, size_t index, int64_t now_us) {
+  const Version& version = state->versions[index];
+  if (!version.covers) return;
+  Cover(state, now_us, version.sloppy, [&](size_t other) {
+    return other != index && version.cover.Contains(state->versions[other].sibling.dot);
+  });
+}
+
+void Checker::OnDrop(const Position& position, std::string_view image, int64_t now_us) {
+  const auto record = ParseRecord(image);
+  const auto object = DecodeObject(record->object);
+  const auto it = key_by_position_.find(sim::HashOf(position));
+  if (failed() || it == key_by_position_.end() || !object) return;
+  KeyState& state = keys_[it->second];
+  for (const Sibling& sibling : object->siblings) {
+    const auto known = state.by_dot.find(HashOf(sibling.dot));
+    if (known == state.by_dot.end()) continue;
+    Version& version = state.versions[known->second];
+    if (!MayBeGone(state, sibling)) {
+      Fail("dropped before its time: " + Describe(state, version));
+      return;
+    }
+    version.dropped = version.acknowledged = version.covers = true;
+    version.acknowledged_us = std::min(version.acknowledged_us, now_us);
+    version.sloppy = false;
+    Cover(&state, known->second, now_us);
+  }
+  Forget(&state, object->context);
+}
+
+void Checker::OnPrune(const Position& position, std::string_view image) {
+  const auto object = DecodeObject(ParseRecord(image)->object);
+  const auto it = key_by_position_.find(sim::HashOf(position));
+  if (it != key_by_position_.end()) Forget(&keys_[it->second], object->context);
+}
+
+// Reads know no more what a copy had seen; whether it had a right to is for Final.
+void Checker::Forget(KeyState* state, const CausalContext& context) {
+  std::erase_if(state->unseen_acknowledged,
+                [&](size_t other) { return Knows(*state, context, state->versions[other]); });
+}
+
+void Checker::Lost(int64_t since_us, int64_t now_us) {
+  lost_us_ = now_us;
+  for (KeyState& state : keys_) {
+    const auto is_lost = [&](const Version& version) {
+      return version.acknowledged && !version.dropped && version.acknowledged_us >= since_us;
+    };
+    if (std::none_of(state.versions.begin(), state.versions.end(), is_lost)) continue;
+    state.uncovered.clear();
+    for (size_t i = 0; i < state.versions.size(); ++i) {
+      Version& version = state.versions[i];
+      if (is_lost(version)) {
+        version.acknowledged = false;
+        version.acknowledged_us = INT64_MAX;
+      }
+      version.covered_us = version.strictly_covered_us = INT64_MAX;
+      state.uncovered.push_back(i);
+    }
+    // What only they covered is not covered any more.
+    for (size_t i = 0; i < state.versions.size(); ++i) {
+      const Version& version = state.versions[i];
+      if (version.acknowledged) Cover(&state, i, version.acknowledged_us);
+    }
+    state.unseen_acknowledged.clear();
+    for (size_t i = 0; i < state.versions.size(); ++i) {
+      const Version& version = state.versions[i];
+      if (version.acknowledged && !version.sloppy && version.covered_us == INT64_MAX) {
+        state.unseen_acknowledged.push_back(i);
+      }
+    }
+  }
+}
+
+bool Checker::MayBeGone(const KeyState& state, const Sibling& sibling) const {
+  if (!MayBeDropped(sibling)) return false;
+  if (sibling.kind == Kind::kTombstone && sibling.expires_at_ms == 0) return true;
+  return !ripe_ms_ || sibling.expires_at_ms <= ripe_ms_(static_cast<size_t>(&state - &keys_[0]));
 }
 
 void Checker::Final(size_t key, const Object& object) {

@@ -11,6 +11,7 @@
 //   - at the end an acknowledged write is there, or covered by a write that is there or so covered
 //     in turn;
 //   - every operation is answered by its deadline.
+// What a loss of power may take that was acknowledged is unknown from then on (Lost).
 // The first violation is kept; the run is over then.
 #pragma once
 
@@ -19,9 +20,11 @@
 #include <absl/container/inlined_vector.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cluster/client_op.h"
@@ -47,6 +50,21 @@ class Checker {
   // An image that node stores. `given`: the context of the write that this step mints, if known.
   void OnPut(uint64_t node, const Position& position, std::string_view image,
              const CausalContext* given, int64_t now_us);
+
+  // A replica drops its copy for good, for all of them know that it is dead: what was in it is as
+  // good as acknowledged.
+  void OnDrop(const Position& position, std::string_view image, int64_t now_us);
+
+  // A replica forgets most of its long context, for all of them hold the same.
+  void OnPrune(const Position& position, std::string_view image);
+
+  // Disks lose what they have not synced: whatever was acknowledged since then, or is acknowledged
+  // from now on and was minted before, may be gone.
+  void Lost(int64_t since_us, int64_t now_us);
+
+  // Until when values whose time is over may be dropped for good, by the clocks of so many replicas
+  // of the key that no vote of all can go without one of them.
+  void set_ripe_ms(std::function<int64_t(size_t key)> ripe_ms) { ripe_ms_ = std::move(ripe_ms); }
 
   // What one key is at the end, after all replicas were found equal.
   void Final(size_t key, const Object& object);
@@ -82,6 +100,9 @@ class Checker {
     bool may_be_acknowledged = false;  // one of several that an acknowledged delete may be
     bool acknowledged = false;
     int64_t acknowledged_us = INT64_MAX;
+    bool sloppy = false;             // it was acknowledged with the help of fallbacks
+    bool covers = false;             // when it was acknowledged, what it covers was
+    bool dropped = false;            // for good, by some replica
     int64_t covered_us = INT64_MAX;  // by an acknowledged write
     // By one that no fallback was needed for: a read of R of the N cannot miss it.
     int64_t strictly_covered_us = INT64_MAX;
@@ -131,6 +152,9 @@ class Checker {
   // `covers`: it is known that this very version was stored, and so what it covered is gone.
   void Acknowledge(KeyState* state, size_t version, int64_t now_us, bool sloppy,
                    bool covers = true);
+  void Forget(KeyState* state, const CausalContext& context);
+  // What the version covers, acknowledged at that time, is over.
+  void Cover(KeyState* state, size_t version, int64_t now_us);
   bool Knows(const KeyState& state, const CausalContext& context, const Version& version) const;
   std::string Describe(const KeyState& state, const Version& version) const;
 
@@ -138,8 +162,12 @@ class Checker {
   bool MayBeDropped(const Sibling& sibling) const {
     return tombstones_go_ && (sibling.kind == Kind::kTombstone || sibling.expires_at_ms != 0);
   }
+  // Not before its time is over where it counts.
+  bool MayBeGone(const KeyState& state, const Sibling& sibling) const;
 
   const bool tombstones_go_;
+  std::function<int64_t(size_t key)> ripe_ms_;
+  int64_t lost_us_ = -1;  // when the last disk lost what was acknowledged
   std::vector<KeyState> keys_;
   absl::flat_hash_map<uint64_t, size_t> key_by_position_;
   absl::flat_hash_map<uint64_t, Operation> pending_;

@@ -99,6 +99,20 @@ TEST_F(CheckerTest, FindsALostWrite) {
   ExpectFailure("is lost");
 }
 
+TEST_F(CheckerTest, WhatPowerTookIsUnknownAndWhatItCoveredIsNot) {
+  Object object;
+  const CausalContext one = Put(&object, {}, At(kNode1, 1), "one");
+  const Object before = object;
+  const int64_t since_us = now_us_ + 1;
+  Put(&object, one, At(kNode1, 2), "two");
+  checker_.Lost(since_us, now_us_);
+  Read(before);
+  checker_.Final(key_, before);
+  EXPECT_FALSE(checker_.failed()) << *checker_.failure();
+  checker_.Final(key_, Object());
+  ExpectFailure("is lost");
+}
+
 TEST_F(CheckerTest, AWriteCoveredByAChainOfWritesIsNotLost) {
   Object object;
   const CausalContext one = Put(&object, {}, At(kNode1, 1), "one");

@@ -28,13 +28,17 @@ enum class FaultKind : uint8_t {
   kTailLoss,
   kFlippedRecord,
   kDiskFull,
+  kWipedData,
+  kBlackout,
+  kOutage,
 };
-inline constexpr size_t kFaultKinds = 18;
+inline constexpr size_t kFaultKinds = 21;
 
 inline constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
-    "delay",       "loss",  "duplicate",    "reorder",   "one-way-cut",    "two-way-cut",
-    "bridge-cut",  "clog",  "half-open",    "pause",     "slow-node",      "clock-jump",
-    "clock-drift", "crash", "commit-crash", "tail-loss", "flipped-record", "disk-full"};
+    "delay",       "loss",     "duplicate",    "reorder",   "one-way-cut",    "two-way-cut",
+    "bridge-cut",  "clog",     "half-open",    "pause",     "slow-node",      "clock-jump",
+    "clock-drift", "crash",    "commit-crash", "tail-loss", "flipped-record", "disk-full",
+    "wiped-data",  "blackout", "outage"};
 
 inline std::string_view Name(FaultKind kind) { return kFaultNames[static_cast<size_t>(kind)]; }
 

@@ -1,5 +1,6 @@
 #include "tests/simulation/faults.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,15 +10,21 @@ namespace {
 
 constexpr int64_t kMs = 1000;
 constexpr int64_t kSecond = 1'000'000;
+// How long a fault waits for its moment.
+constexpr int64_t kPatienceUs = 20 * kSecond;
 
 std::string Numbered(int node) { return std::to_string(node + 1); }
 
 }  // namespace
 
-Nemesis::Nemesis(World* world, FaultSet kinds, SyncPolicy sync, uint64_t seed)
-    : world_(world), kinds_(kinds), sync_(sync), random_(seed) {
-  lossy_node_ = AnyNode();
-}
+Nemesis::Nemesis(World* world, FaultSet kinds, const WorldOptions& options, uint64_t seed)
+    : world_(world),
+      kinds_(kinds),
+      sync_(options.sync),
+      w_(options.settings.w),
+      losses_(world),
+      random_(seed),
+      away_until_us_(static_cast<size_t>(options.nodes), 0) {}
 
 int64_t Nemesis::Between(int64_t low, int64_t high) {
   return low + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(high - low) + 1));
@@ -96,7 +103,7 @@ void Nemesis::Strike(FaultKind kind) {
       Say(kind, Numbered(a));
       world_->hits().Count(kind);
       world_->clock(a).SetWallRight(world_->now_us());
-      world_->clock(a).JumpWall(Between(-30 * kSecond, 30 * kSecond));
+      world_->clock(a).JumpWall(world_->now_us(), Between(-30 * kSecond, 30 * kSecond));
       return;
     case FaultKind::kClockDrift:
       Say(kind, Numbered(a));
@@ -107,13 +114,21 @@ void Nemesis::Strike(FaultKind kind) {
     case FaultKind::kCrash:
       if (!world_->IsUp(a)) return;
       world_->hits().Count(kind);
-      world_->Crash(a, false);
+      world_->Crash(a, Loss::kNothing);
       return;
     case FaultKind::kCommitCrash:
       world_->CrashInCommit(a, static_cast<int>(random_.Below(3)));
       return;
     case FaultKind::kTailLoss: LoseTails(); return;
-    case FaultKind::kFlippedRecord: world_->FlipRecord(lossy_node_); return;
+    case FaultKind::kFlippedRecord:
+    case FaultKind::kWipedData:
+      // With W = 1 what was acknowledged may be on this disk alone.
+      if (w_ > 1) LoseWhenAllowed(kind, a, world_->now_us() + kPatienceUs);
+      return;
+    case FaultKind::kBlackout:
+      AwaitBlackout(HintsDelivered(), world_->now_us() + kPatienceUs);
+      return;
+    case FaultKind::kOutage: BeginOutage(); return;
     case FaultKind::kDiskFull:
       Say(kind, Numbered(a));
       world_->SetFull(a, true);
@@ -158,19 +173,83 @@ void Nemesis::CutSets(FaultKind why) {
 
 void Nemesis::LoseTails() {
   if (sync_ == SyncPolicy::kEverySecond) {
-    if (world_->IsUp(lossy_node_)) world_->Crash(lossy_node_, true);
+    LoseWhenAllowed(FaultKind::kTailLoss, AnyNode(), world_->now_us() + kPatienceUs);
     return;
   }
-  // Nothing that was acknowledged is unsynced: a whole data centre may lose its power.
-  const bool all = random_.Chance(1, 2);
+  // Nothing that was acknowledged is unsynced: any number of nodes may lose their power.
   for (int i = 0; i < world_->size(); ++i) {
-    if ((all || random_.Chance(1, 2)) && world_->IsUp(i)) world_->Crash(i, true);
+    if (!random_.Chance(1, 2) || !world_->IsUp(i)) continue;
+    if (world_->engine(i).HasUnsynced()) world_->hits().Count(FaultKind::kTailLoss);
+    world_->Crash(i, Loss::kTail);
+  }
+}
+
+void Nemesis::LoseWhenAllowed(FaultKind kind, int node, int64_t until_us) {
+  if (!losses_.MayStrike(node)) {
+    if (world_->now_us() >= until_us) return;
+    Later(Between(10 * kMs, 100 * kMs),
+          [this, kind, node, until_us] { LoseWhenAllowed(kind, node, until_us); });
+    return;
+  }
+  if (kind == FaultKind::kFlippedRecord) {
+    losses_.Flip(node);
+    return;
+  }
+  if (kind == FaultKind::kWipedData || world_->engine(node).HasUnsynced()) {
+    world_->hits().Count(kind);
+  }
+  if (w_ == 1) on_loss_();
+  losses_.Crash(node, kind == FaultKind::kWipedData ? Loss::kAll : Loss::kTail);
+}
+
+uint64_t Nemesis::HintsDelivered() const {
+  uint64_t delivered = 0;
+  for (int i = 0; i < world_->size(); ++i) {
+    if (world_->IsUp(i)) delivered += world_->node(i).counters().hints_delivered;
+  }
+  return delivered;
+}
+
+void Nemesis::AwaitBlackout(uint64_t delivered_before, int64_t until_us) {
+  const uint64_t delivered = HintsDelivered();
+  if (delivered > delivered_before || world_->now_us() >= until_us) {
+    Later(Between(0, kSecond), [this] { Blackout(); });
+    return;
+  }
+  Later(50 * kMs, [this, delivered, until_us] { AwaitBlackout(delivered, until_us); });
+}
+
+void Nemesis::Blackout() {
+  Say(FaultKind::kBlackout, "everywhere");
+  world_->hits().Count(FaultKind::kBlackout);
+  if (sync_ == SyncPolicy::kEverySecond) on_loss_();
+  losses_.Blackout();
+}
+
+// A node is away for much longer than a tombstone's age: dead, or alone.
+void Nemesis::BeginOutage() {
+  if (outage_until_us_ > world_->now_us()) return;
+  const int node = AnyNode();
+  const int64_t lasts_us = Between(30 * kSecond, 90 * kSecond);
+  outage_until_us_ = world_->now_us() + lasts_us;
+  Say(FaultKind::kOutage, Numbered(node));
+  world_->hits().Count(FaultKind::kOutage);
+  if (random_.Chance(1, 2)) {
+    away_until_us_[static_cast<size_t>(node)] = outage_until_us_;
+    if (world_->IsUp(node)) world_->Crash(node, Loss::kNothing);
+    return;
+  }
+  for (int other = 0; other < world_->size(); ++other) {
+    if (other == node) continue;
+    CutPair(node, other, FaultKind::kTwoWayCut, lasts_us, false);
+    CutPair(other, node, FaultKind::kTwoWayCut, lasts_us, false);
   }
 }
 
 void Nemesis::OnNodeDown(int node) {
   if (over_) return;
-  Later(LogBetween(50 * kMs, 10 * kSecond), [this, node] {
+  const int64_t away_us = away_until_us_[static_cast<size_t>(node)] - world_->now_us();
+  Later(std::max(away_us, LogBetween(50 * kMs, 10 * kSecond)), [this, node] {
     if (!world_->IsUp(node)) world_->Start(node);
   });
 }
@@ -181,8 +260,8 @@ void Nemesis::Stop() {
   world_->network().Heal();
   world_->ResumeAll();
   // A start looks through all records at once: what is still damaged is found.
-  if (kinds_.Has(FaultKind::kFlippedRecord) && world_->IsUp(lossy_node_)) {
-    world_->Crash(lossy_node_, false);
+  for (int i = 0; i < world_->size(); ++i) {
+    if (world_->engine(i).HasDamaged() && world_->IsUp(i)) world_->Crash(i, Loss::kNothing);
   }
   for (int i = 0; i < world_->size(); ++i) {
     world_->clock(i).SetDrift(world_->now_us(), 0);

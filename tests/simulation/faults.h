@@ -4,18 +4,24 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "tests/simulation/fault_kind.h"
+#include "tests/simulation/losses.h"
 #include "tests/simulation/world.h"
 
 namespace cartwheel::sim {
 
 class Nemesis {
  public:
-  // Only one node, of N - W, ever loses what it acknowledged: its unsynced tail, with
-  // SyncPolicy::kEverySecond, or a damaged record.
-  Nemesis(World* world, FaultSet kinds, SyncPolicy sync, uint64_t seed);
+  Nemesis(World* world, FaultSet kinds, const WorldOptions& options, uint64_t seed);
+
+  // To be told before a disk loses what may have been the only copy of writes that were
+  // acknowledged a moment ago.
+  void set_on_loss(std::function<void()> on_loss) { on_loss_ = std::move(on_loss); }
 
   void Begin();
   // A node went down, by whatever kind: it comes again.
@@ -29,6 +35,13 @@ class Nemesis {
   void CutPair(int a, int b, FaultKind why, int64_t lasts_us, bool dials_pass);
   void CutSets(FaultKind why);
   void LoseTails();
+  // Takes the node's data as soon as it may; gives up after a while.
+  void LoseWhenAllowed(FaultKind kind, int node, int64_t until_us);
+  // All power goes, best while hints are being handed over.
+  void AwaitBlackout(uint64_t delivered_before, int64_t until_us);
+  void Blackout();
+  void BeginOutage();
+  uint64_t HintsDelivered() const;
   void Worsen(FaultKind kind);
   int AnyNode() { return static_cast<int>(random_.Below(static_cast<uint64_t>(world_->size()))); }
   int AnyOther(int node);
@@ -40,9 +53,13 @@ class Nemesis {
   World* world_;
   const FaultSet kinds_;
   const SyncPolicy sync_;
+  const uint8_t w_;
+  Losses losses_;
   Random random_;
   bool over_ = false;
-  int lossy_node_ = 0;
+  std::function<void()> on_loss_;
+  std::vector<int64_t> away_until_us_;  // by node: it is started no sooner
+  int64_t outage_until_us_ = 0;
 };
 
 }  // namespace cartwheel::sim

@@ -23,7 +23,7 @@ struct Arguments {
 };
 
 constexpr std::string_view kUsage =
-    "cartwheel-sim [--seed S] [--seeds COUNT] [--failures 10] [--nodes 5] [--seconds 120]\n"
+    "cartwheel-sim [--seed S] [--seeds COUNT] [--failures 10] [--nodes BY-SEED] [--seconds 120]\n"
     "              [--ops-per-second 50] [--faults all|none|KIND,KIND] [--mutant NAME]\n"
     "              [--trace]\n";
 
@@ -116,10 +116,10 @@ void PrintHits(const FaultHits& hits) {
 
 std::string Replay(const Arguments& arguments, uint64_t seed) {
   const SimulationOptions& one = arguments.one;
-  std::string line = "cartwheel-sim --seed " + std::to_string(seed) + " --nodes " +
-                     std::to_string(one.nodes) + " --seconds " + std::to_string(one.seconds) +
-                     " --ops-per-second " + std::to_string(one.ops_per_second) + " --faults " +
-                     arguments.faults;
+  const std::string nodes = one.nodes == 0 ? "" : " --nodes " + std::to_string(one.nodes);
+  std::string line = "cartwheel-sim --seed " + std::to_string(seed) + nodes + " --seconds " +
+                     std::to_string(one.seconds) + " --ops-per-second " +
+                     std::to_string(one.ops_per_second) + " --faults " + arguments.faults;
   if (!arguments.mutant.empty()) line += " --mutant " + arguments.mutant;
   return line;
 }

@@ -2,6 +2,7 @@
 // (drift) but never jumps; the wall clock drifts with it and may be set to anything.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/clock.h"
@@ -32,10 +33,19 @@ class SimClock {
     since_us_ = time_us;
     drift_ppm_ = ppm;
   }
-  void JumpWall(int64_t by_us) { wall_offset_us_ += by_us; }
+  void JumpWall(int64_t time_us, int64_t by_us) {
+    peak_wall_ms_ = LatestWallMs(time_us);
+    wall_offset_us_ += by_us;
+  }
   // What a time daemon does at last: the wall clock is right again.
   void SetWallRight(int64_t time_us) {
+    peak_wall_ms_ = LatestWallMs(time_us);
     wall_offset_us_ = time_us - (MonoAt(time_us) - mono_base_zero_us_);
+  }
+
+  // The highest that the wall clock has shown.
+  int64_t LatestWallMs(int64_t time_us) const {
+    return std::max(peak_wall_ms_, At(time_us).wall_ms);
   }
 
  private:
@@ -51,6 +61,7 @@ class SimClock {
   int64_t since_us_ = 0;
   int64_t drift_ppm_ = 0;
   int64_t wall_offset_us_ = 0;
+  int64_t peak_wall_ms_ = 0;  // before it was set last
 };
 
 }  // namespace cartwheel::sim

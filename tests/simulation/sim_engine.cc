@@ -34,6 +34,11 @@ uint64_t SimEngine::Drop(const Position& position) {
   ++applied_;
   if (it == records_.end()) return applied_;
   Account(position, it->second.whole(), false);
+  if (!it->second.written.empty()) {
+    dropped_damaged_ = true;
+  } else if (drop_observer_ && !IsHint(position)) {
+    drop_observer_(position, it->second.image);
+  }
   undo_.push_back({applied_, position, std::move(it->second)});
   records_.erase(it);
   return applied_;
@@ -88,22 +93,42 @@ void SimEngine::MarkSynced(uint64_t sequence) {
   while (!undo_.empty() && undo_.front().sequence <= synced_) undo_.pop_front();
 }
 
-bool SimEngine::Flip(uint64_t choice) {
-  std::vector<Stored*> whole;
-  for (auto& [position, stored] : records_) {
-    if (stored.sequence <= synced_ && stored.written.empty()) whole.push_back(&stored);
+std::optional<Position> SimEngine::Flip(uint64_t choice) {
+  std::vector<Position> whole;
+  for (const auto& [position, stored] : records_) {
+    if (stored.sequence <= synced_ && stored.written.empty()) whole.push_back(position);
   }
-  if (whole.empty()) return false;
-  Stored& stored = *whole[choice % whole.size()];
+  if (whole.empty()) return std::nullopt;
+  const Position position = whole[choice % whole.size()];
+  Stored& stored = records_.at(position);
   stored.written = stored.image;
   char& byte = stored.image[choice / whole.size() % stored.image.size()];
   byte = static_cast<char>(byte ^ 1 << (choice >> 60) % 8);
   CHECK(!RecordIntact(stored.image));
-  return true;
+  return position;
 }
 
-void SimEngine::Crash(bool lose_unsynced_tail) {
-  const uint64_t kept = lose_unsynced_tail ? synced_ : written_;
+std::string_view SimEngine::Written(const Position& position) const {
+  const auto it = records_.find(position);
+  return it == records_.end() ? std::string_view() : std::string_view(it->second.whole());
+}
+
+bool SimEngine::IsDamaged(const Position& position) const {
+  const auto it = records_.find(position);
+  return it != records_.end() && !it->second.written.empty();
+}
+
+bool SimEngine::HasDamaged() const {
+  return std::any_of(records_.begin(), records_.end(),
+                     [](const auto& record) { return !record.second.written.empty(); });
+}
+
+std::vector<std::string> SimEngine::Crash(Loss loss) {
+  std::vector<std::pair<Position, std::string>> hints;
+  for (auto it = records_.lower_bound({kSlotCount, 0, 0}); it != records_.end(); ++it) {
+    hints.emplace_back(it->first, it->second.whole());
+  }
+  const uint64_t kept = loss == Loss::kNothing ? written_ : synced_;
   while (!undo_.empty() && undo_.back().sequence > kept) {
     Undo& undo = undo_.back();
     const auto it = records_.find(undo.position);
@@ -116,10 +141,21 @@ void SimEngine::Crash(bool lose_unsynced_tail) {
     }
     undo_.pop_back();
   }
+  if (loss == Loss::kAll) {
+    records_.clear();
+    leaf_sums_.clear();
+    value_counts_.clear();
+    hints_ = 0;
+  }
+  std::vector<std::string> lost;
+  for (auto& [position, image] : hints) {
+    if (Written(position) != image) lost.push_back(std::move(image));
+  }
   // What survived is replayed from the log and synced before the node serves.
   undo_.clear();
   for (auto& [position, stored] : records_) stored.sequence = 0;
   applied_ = written_ = synced_ = wanted_ = 0;
+  return lost;
 }
 
 void SimEngine::Account(const Position& position, std::string_view image, bool add) {

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "storage/engine.h"
 
@@ -20,6 +22,8 @@ namespace cartwheel::sim {
 
 // When a write counts as stored. kAlways: once synced. kEverySecond: once written.
 enum class SyncPolicy : uint8_t { kAlways, kEverySecond };
+// What a process that dies takes along: what is not synced, or all that its disk had.
+enum class Loss : uint8_t { kNothing, kTail, kAll };
 
 class SimEngine : public StorageEngine {
  public:
@@ -51,14 +55,23 @@ class SimEngine : public StorageEngine {
     return policy_ == SyncPolicy::kEverySecond && wanted_ > synced_ && HasUnsynced();
   }
   void MarkSynced(uint64_t sequence);
-  // The disk changes a byte of a record that is synced; `choice` says which. False when there is
+  // The disk changes a byte of a record that is synced; `choice` says which. Nothing when there is
   // none.
-  bool Flip(uint64_t choice);
+  std::optional<Position> Flip(uint64_t choice);
   void set_full(bool full) { full_ = full; }
-  // The process dies and starts again: sequences begin anew.
-  void Crash(bool lose_unsynced_tail);
+  // The process dies and starts again: sequences begin anew. The hints that it takes along.
+  std::vector<std::string> Crash(Loss loss);
+  uint64_t hints() const { return hints_; }
+  // The record as it was written, whatever the disk made of it; empty: there is none.
+  std::string_view Written(const Position& position) const;
+  bool IsDamaged(const Position& position) const;
+  bool HasDamaged() const;
+  // Whether a damaged record was dropped since the last call: the next start hears of it.
+  bool TakeDroppedDamaged() { return std::exchange(dropped_damaged_, false); }
 
   void set_put_observer(PutObserver observer) { observer_ = std::move(observer); }
+  // Whole records of keys that are dropped; hints and damaged ones are not told.
+  void set_drop_observer(PutObserver observer) { drop_observer_ = std::move(observer); }
   // Every image passes through this after it was observed: how mutants break the engine on purpose.
   void set_put_mutation(std::function<std::string(const Position&, std::string)> mutation) {
     mutation_ = std::move(mutation);
@@ -91,7 +104,9 @@ class SimEngine : public StorageEngine {
   uint64_t hints_ = 0;   // of the records
   uint64_t syncs_ = 0;
   bool full_ = false;
+  bool dropped_damaged_ = false;
   PutObserver observer_;
+  PutObserver drop_observer_;
   std::function<std::string(const Position&, std::string)> mutation_;
 };
 

@@ -32,7 +32,7 @@ TEST(SimEngineTest, ACrashKeepsWhatWasFlushedAndNoMore) {
   engine.Put(one.position, one.image);
   ASSERT_TRUE(engine.Flush());
   engine.Put(two.position, two.image);
-  engine.Crash(false);
+  engine.Crash(Loss::kNothing);
   EXPECT_EQ(At(&engine, one.position), one.image);
   EXPECT_EQ(engine.sequences().applied, 0U);
   EXPECT_EQ(engine.Get(one.position).value()->sequence, 0U);
@@ -54,7 +54,7 @@ TEST(SimEngineTest, ALostTailGoesBackToTheLastSync) {
   engine.Drop(one.position);
   ASSERT_TRUE(engine.Flush());
   const uint64_t sum_before = engine.LeafSum(one.position.leaf());
-  engine.Crash(true);
+  engine.Crash(Loss::kTail);
   EXPECT_EQ(At(&engine, one.position), one.image);
   EXPECT_EQ(At(&engine, other.position), "");
   EXPECT_NE(engine.LeafSum(one.position.leaf()), sum_before);
@@ -79,9 +79,25 @@ TEST(SimEngineTest, AFlippedRecordIsDamagedUntilItIsDroppedAndComesBackWithALost
   EXPECT_FALSE(engine.Get(one.position).value()->damaged);
   engine.Drop(two.position);
   EXPECT_EQ(engine.LeafSum(one.position.leaf()), 0U);
-  engine.Crash(true);
+  engine.Crash(Loss::kTail);
   EXPECT_TRUE(engine.Get(one.position).value()->damaged);
   EXPECT_EQ(engine.LeafSum(one.position.leaf()), sum);
+}
+
+TEST(SimEngineTest, AWipedDiskHasNothingAndSaysWhichHintsWentWithIt) {
+  SimEngine engine(SyncPolicy::kEverySecond);
+  const Written one = RecordOf("k", 1);
+  const Position hint = HintPosition(7, one.position);
+  engine.Put(one.position, one.image);
+  engine.MarkSynced(0);
+  engine.Put(hint, one.image);
+  ASSERT_TRUE(engine.Flush());
+  EXPECT_TRUE(engine.Crash(Loss::kNothing).empty());
+  EXPECT_EQ(engine.hints(), 1U);
+  EXPECT_EQ(engine.Crash(Loss::kAll), std::vector<std::string>{one.image});
+  EXPECT_EQ(engine.hints(), 0U);
+  EXPECT_EQ(At(&engine, one.position), "");
+  EXPECT_EQ(engine.LeafSum(one.position.leaf()), 0U);
 }
 
 TEST(SimEngineTest, LeafSumsAndCountsFollowEveryWrite) {

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <utility>
+#include <vector>
 
+#include "cluster/reaper.h"
 #include "storage/record.h"
 #include "tests/simulation/faults.h"
 #include "tests/simulation/workload.h"
@@ -18,16 +21,33 @@ constexpr int kConvergeSeconds = 60;
 constexpr int kOrderedRounds = 20;
 constexpr int kDropSeconds = 100;
 
+struct Quorum {
+  uint8_t n;
+  uint8_t r;
+  uint8_t w;
+};
+constexpr Quorum kQuorums[] = {{3, 2, 2}, {3, 2, 2}, {3, 2, 2}, {3, 2, 2},
+                               {3, 2, 2}, {3, 2, 2}, {3, 3, 1}, {3, 1, 3}};
+// A disk syncs once a second, and takes a while; what was acknowledged before is on W disks.
+constexpr int64_t kUnsyncedUs = 1200 * kMs;
+
 WorldOptions WorldOf(const SimulationOptions& options, Random* random) {
   WorldOptions world;
-  world.nodes = options.nodes;
-  world.settings.partitions = 64;
+  const int sizes[] = {3, 4, 4, 4, 5, 5, 5, 5, 6, 6};
+  world.nodes = sizes[random->Below(std::size(sizes))];
+  if (options.nodes != 0) world.nodes = options.nodes;
+  world.settings.partitions = 16U << random->Below(3);
+  const Quorum quorum = kQuorums[random->Below(std::size(kQuorums))];
+  world.settings.n = quorum.n;
+  world.settings.r = quorum.r;
+  world.settings.w = quorum.w;
   world.sync = random->Chance(1, 2) ? SyncPolicy::kAlways : SyncPolicy::kEverySecond;
   world.max_latency_us = 300 + static_cast<int64_t>(random->Below(5000));
   const int64_t disks_us[] = {kMs, 10 * kMs, 80 * kMs};
   world.max_sync_us = disks_us[random->Below(3)];
-  // Half of the runs see tombstones go.
-  if (random->Chance(1, 2)) world.tombstone_min_age_ms = 10'000;
+  // Most of the runs see tombstones go, many so soon that a disk may not have synced in between.
+  const int64_t ages_ms[] = {1500, 1500, 10'000, 600'000};
+  world.tombstone_min_age_ms = ages_ms[random->Below(std::size(ages_ms))];
   world.mutant = options.mutant;
   world.seed = random->Next();
   return world;
@@ -70,6 +90,14 @@ std::string Comparable(const SimEngine& engine, const Position& position, Object
   return encoded;
 }
 
+bool IsPruned(std::string_view old, std::string_view image) {
+  if (old.size() <= image.size()) return false;
+  const auto before = DecodeObject(ParseRecord(old)->object);
+  const auto after = DecodeObject(ParseRecord(image)->object);
+  return before->context.size() > Reaper::kLongContext &&
+         after->context.size() < before->context.size();
+}
+
 class Run : public WorldObserver {
  public:
   explicit Run(const SimulationOptions& options)
@@ -79,9 +107,11 @@ class Run : public WorldObserver {
         faults_(FaultsOf(options, &random_)),
         checker_(TombstonesGo()),
         world_(world_options_, this),
-        nemesis_(&world_, faults_, world_options_.sync, random_.Next()),
+        nemesis_(&world_, faults_, world_options_, random_.Next()),
         workload_(&world_, &checker_, options.ops_per_second, random_.Next(),
-                  4 * world_options_.max_sync_us) {
+                  4 * world_options_.max_sync_us, TombstonesGo() && random_.Chance(2, 3)) {
+    nemesis_.set_on_loss([this] { checker_.Lost(world_.now_us() - kUnsyncedUs, world_.now_us()); });
+    checker_.set_ripe_ms([this](size_t key) { return RipeMs(key); });
     if (options.trace) {
       world_.set_trace([this](const std::string& line) {
         char time[32];
@@ -124,6 +154,13 @@ class Run : public WorldObserver {
   void OnStep(int, const CausalContext* given) override { given_ = given; }
   void OnPut(int node, const Position& position, std::string_view image) override {
     checker_.OnPut(World::IdOf(node), position, image, given_, world_.now_us());
+    const std::string_view old = world_.engine(node).Written(position);
+    if (!IsHint(position) && IsPruned(old, image)) checker_.OnPrune(position, old);
+    TraceFailure();
+  }
+
+  void OnDrop(int, const Position& position, std::string_view image) override {
+    checker_.OnDrop(position, image, world_.now_us());
     TraceFailure();
   }
 
@@ -254,6 +291,20 @@ class Run : public WorldObserver {
       }
     }
     return std::nullopt;
+  }
+
+  // Every vote of all that hold a version has one replica that took it for dead by this time.
+  int64_t RipeMs(size_t key) {
+    std::vector<int64_t> latest;
+    for (int i = 0; i < world_.size() && latest.empty(); ++i) {
+      if (!world_.IsUp(i) || !world_.node(i).ready()) continue;
+      for (const NodeId id : world_.node(i).ring().Replicas(PositionAt(key).slot)) {
+        latest.push_back(world_.clock(world_.IndexOf(id)).LatestWallMs(world_.now_us()));
+      }
+    }
+    std::sort(latest.begin(), latest.end());
+    const size_t holders = latest.size() - world_options_.settings.w + 1;
+    return holders > latest.size() ? INT64_MAX : latest[holders - 1];
   }
 
   Position PositionAt(size_t key) const {

@@ -15,7 +15,7 @@ namespace cartwheel::sim {
 
 struct SimulationOptions {
   uint64_t seed = 1;
-  int nodes = 5;
+  int nodes = 0;          // 0: by the seed
   int64_t seconds = 120;  // of the safety phase
   uint32_t ops_per_second = 50;
   FaultSet faults = FaultSet::All();

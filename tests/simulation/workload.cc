@@ -6,6 +6,7 @@ namespace cartwheel::sim {
 namespace {
 
 constexpr int kClients = 6;
+constexpr size_t kRestingKeys = 12;
 constexpr int64_t kMs = 1000;
 // 2 x replica-timeout + 100 ms; what clocks and a turn may add.
 constexpr int64_t kDeadlineUs = 1100 * kMs;
@@ -14,7 +15,7 @@ constexpr int64_t kGraceUs = 60 * kMs;
 }  // namespace
 
 Workload::Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed,
-                   int64_t grace_us)
+                   int64_t grace_us, bool resting)
     : world_(world),
       checker_(checker),
       random_(seed),
@@ -23,6 +24,10 @@ Workload::Workload(World* world, Checker* checker, uint32_t ops_per_second, uint
   const size_t shared = 2 + random_.Below(8);
   for (size_t i = 0; i < shared; ++i) {
     AddKey(static_cast<uint32_t>(random_.Below(3)), "shared:" + std::to_string(i), Use::kShared);
+  }
+  for (size_t i = 0; resting && i < kRestingKeys; ++i) {
+    AddKey(static_cast<uint32_t>(random_.Below(3)), "resting:" + std::to_string(i), Use::kShared);
+    keys_.back().rests = true;
   }
   AddKey(0, "counter", Use::kCounter);
   AddKey(2, "appended", Use::kAppended);
@@ -68,7 +73,12 @@ void Workload::AskSomething() {
   ClientOp op;
   switch (keys_[key].use) {
     case Use::kPrivate: return;
-    case Use::kShared: op = SharedOp(client, key, *node); break;
+    case Use::kShared: {
+      auto chosen = keys_[key].rests ? RestingOp(client, key, *node) : SharedOp(client, key, *node);
+      if (!chosen) return;
+      op = *std::move(chosen);
+      break;
+    }
     case Use::kCounter:
     case Use::kAppended: op = UpdateOp(key); break;
   }
@@ -115,6 +125,23 @@ ClientOp Workload::SharedOp(int client, size_t key, int node) {
   update.update.flags = kIfAbsent;
   update.update.bytes = UniqueValue();
   return {0, std::move(update)};
+}
+
+std::optional<ClientOp> Workload::RestingOp(int client, size_t key, int node) {
+  ClientKey& state = keys_[key];
+  const int64_t now_us = world_->now_us();
+  if (now_us >= state.asleep_until_us) {
+    state.awake_until_us = now_us + kMs * static_cast<int64_t>(1 + random_.Below(3000));
+    const uint64_t scale_ms = 1000ULL << random_.Below(6);
+    state.asleep_until_us =
+        state.awake_until_us + kMs * static_cast<int64_t>(2000 + random_.Below(scale_ms));
+  }
+  if (now_us < state.awake_until_us) {
+    if (random_.Chance(2, 3)) return SharedOp(client, key, node);
+    return ClientOp{0, DeleteOperation{state.key}};
+  }
+  if (!random_.Chance(1, 8)) return std::nullopt;
+  return ClientOp{0, ReadOperation{state.key}};
 }
 
 ClientOp Workload::UpdateOp(size_t key) {

@@ -17,9 +17,10 @@ namespace cartwheel::sim {
 
 class Workload {
  public:
-  // `grace_us`: what slow disks may add to an operation's deadline.
-  Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed,
-           int64_t grace_us);
+  // `grace_us`: what slow disks may add to an operation's deadline. `resting`: half of the shared
+  // keys are written for moments only, and deleted often, so that what is dead gets old.
+  Workload(World* world, Checker* checker, uint32_t ops_per_second, uint64_t seed, int64_t grace_us,
+           bool resting);
 
   // Clients begin, and go on until Stop.
   void Begin();
@@ -50,6 +51,9 @@ class Workload {
     Use use = Use::kShared;
     std::optional<std::string> last_ordered;
     int ordered_rounds = 0;
+    bool rests = false;
+    int64_t awake_until_us = 0;
+    int64_t asleep_until_us = 0;
   };
   struct Seen {
     CausalContext read;
@@ -67,6 +71,8 @@ class Workload {
   void Next();
   void AskSomething();
   ClientOp SharedOp(int client, size_t key, int node);
+  // Nothing while it sleeps, but now and then a read.
+  std::optional<ClientOp> RestingOp(int client, size_t key, int node);
   ClientOp UpdateOp(size_t key);
   PutOperation Put(size_t key, std::optional<CausalContext> context);
   std::string UniqueValue();

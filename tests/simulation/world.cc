@@ -61,6 +61,9 @@ World::World(const WorldOptions& options, WorldObserver* observer)
     n.engine.set_put_observer([this, i](const Position& position, std::string_view image) {
       observer_->OnPut(i, position, image);
     });
+    n.engine.set_drop_observer([this, i](const Position& position, std::string_view image) {
+      observer_->OnDrop(i, position, image);
+    });
     if (options.mutant == Mutant::kNewestSiblingWins || options.mutant == Mutant::kSiblingLost) {
       n.engine.set_put_mutation([this](const Position& position, std::string image) {
         const bool newest_only = options_.mutant == Mutant::kNewestSiblingWins;
@@ -361,7 +364,7 @@ void World::EndTurn(int node) {
   }
   if (dies) {
     hits_.Count(FaultKind::kCommitCrash);
-    Crash(node, false);
+    Crash(node, Loss::kNothing);
     return;
   }
   if (n.slow_us > 0 && !StandsStill(n)) {
@@ -445,15 +448,16 @@ void World::PlanEarlySync(int node) {
                 .c = n.engine.written()});
 }
 
-void World::Crash(int node, bool lose_tail) {
+std::vector<std::string> World::Crash(int node, Loss loss) {
   SimNode& n = at(node);
   CHECK(n.node != nullptr);
-  if (lose_tail && n.engine.HasUnsynced()) hits_.Count(FaultKind::kTailLoss);
-  Trace("node " + std::to_string(node + 1) + (lose_tail ? " crashes, its tail lost" : " crashes"));
-  Note(7, static_cast<uint64_t>(node), lose_tail, 0);
+  constexpr std::string_view kLost[] = {"", ", its tail lost", ", its data lost"};
+  Trace("node " + std::to_string(node + 1) + " crashes" +
+        std::string(kLost[static_cast<size_t>(loss)]));
+  Note(7, static_cast<uint64_t>(node), static_cast<uint64_t>(loss), 0);
   n.node.reset();
-  n.engine.Crash(lose_tail);
-  n.options.may_have_lost = lose_tail;
+  std::vector<std::string> lost_hints = n.engine.Crash(loss);
+  n.options.may_have_lost = n.engine.TakeDroppedDamaged() || loss != Loss::kNothing;
   n.waiting.clear();
   n.deferred.clear();
   ++n.incarnation;
@@ -466,17 +470,20 @@ void World::Crash(int node, bool lose_tail) {
   n.crash_stage.reset();
   network_.NodeDown(now_us_, node);
   observer_->OnNodeDown(node);
+  return lost_hints;
 }
 
 void World::CrashInCommit(int node, int stage) {
   if (IsUp(node)) at(node).crash_stage = stage;
 }
 
-void World::FlipRecord(int node) {
-  if (!at(node).engine.Flip(random_.Next())) return;
+std::optional<Position> World::FlipRecord(int node) {
+  const auto position = at(node).engine.Flip(random_.Next());
+  if (!position) return std::nullopt;
   hits_.Count(FaultKind::kFlippedRecord);
   Trace("node " + std::to_string(node + 1) + " has a damaged record");
   Note(8, static_cast<uint64_t>(node), 0, 0);
+  return position;
 }
 
 void World::SetFull(int node, bool full) {

@@ -55,6 +55,8 @@ class WorldObserver {
   // The process ended: operations that it had not answered never will be.
   virtual void OnNodeDown(int node) = 0;
   virtual void OnPut(int node, const Position& position, std::string_view image) = 0;
+  // A node drops its own copy of a key for good.
+  virtual void OnDrop(int node, const Position& position, std::string_view image) = 0;
   // The next images stored by `node` come of this step. `given` is the context of the write that it
   // may mint, when that is known.
   virtual void OnStep(int node, const CausalContext* given) = 0;
@@ -93,12 +95,13 @@ class World {
   SimClock& clock(int node) { return at(node).clock; }
   // After the clock was changed: what was planned by it is planned anew.
   void ClockChanged(int node) { PlanTick(node); }
-  void Crash(int node, bool lose_tail);
+  // The images of the hints that it had and has no more.
+  std::vector<std::string> Crash(int node, Loss loss);
   // The node dies in its next turn that writes: before its control image is durable, before its
   // batch is written, or before anything is sent.
   void CrashInCommit(int node, int stage);
-  // The node's disk changes a record that is stored there.
-  void FlipRecord(int node);
+  // The node's disk changes a record that is stored there, if there is one: which.
+  std::optional<Position> FlipRecord(int node);
   // The node's disk has no room for new values, or has it again.
   void SetFull(int node, bool full);
   void Pause(int node, int64_t until_us);
