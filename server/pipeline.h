@@ -46,7 +46,7 @@ class Pipeline {
   // Runs commands as far as input, order, bounds and what was granted allow.
   void Process();
   // What was granted is used up, and there may be more to do.
-  bool Spent() const { return granted_ == 0 && stalled_ && !blocked_ && !closing_ && !Full(); }
+  bool Spent() const { return granted_ == 0 && stalled_ && !blocked_ && !closing_; }
 
   // --- output ---
   // What may be written, given the engine's stored sequence.
@@ -64,7 +64,8 @@ class Pipeline {
   bool Starved() const { return WaitsForOthers() && calls_ == 0; }
   // What holds it up is no bound of its own.
   bool WaitsForOthers() const {
-    return stalled_ && !blocked_ && !closing_ && calls_ < kMaxCalls && server_->calls.Full();
+    return stalled_ && !blocked_ && !closing_ && granted_ > 0 && calls_ < kMaxCalls &&
+           server_->calls.Full();
   }
   // Nothing in flight, and no complete command left in the input that may begin.
   bool Idle() const { return oldest_ == nullptr && (closing_ || !stalled_); }

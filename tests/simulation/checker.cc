@@ -10,6 +10,9 @@
 namespace cartwheel::sim {
 namespace {
 
+// An operation is answered within twice replica-timeout and a little more.
+constexpr int64_t kLongestAnswerUs = 2'000'000;
+
 // A value whose time was over where it was stored: its bytes are gone, and it counts as deleted.
 bool IsDead(const Sibling& sibling) {
   return sibling.kind == Kind::kTombstone && sibling.expires_at_ms != 0;
@@ -330,6 +333,7 @@ void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t
   } else if (found.size() == 1) {
     Acknowledge(&state, found.front(), now_us, op.sloppy);
   } else {
+    if (state.versions[found.back()].minted_us <= lost_us_) return;
     // One of them is this delete's: it covers at least what all of them cover.
     for (const size_t index : found) state.versions[index].may_be_acknowledged = true;
     Cover(&state, now_us, op.sloppy, [&](size_t other) {
@@ -406,6 +410,8 @@ void Checker::Lost(int64_t since_us, int64_t now_us) {
   lost_us_ = now_us;
   for (KeyState& state : keys_) {
     const auto is_lost = [&](const Version& version) {
+      // One of several that an acknowledged delete may be was minted a little before its answer.
+      if (version.may_be_acknowledged) return version.minted_us >= since_us - kLongestAnswerUs;
       return version.acknowledged && !version.dropped && version.acknowledged_us >= since_us;
     };
     if (std::none_of(state.versions.begin(), state.versions.end(), is_lost)) continue;
@@ -413,7 +419,7 @@ void Checker::Lost(int64_t since_us, int64_t now_us) {
     for (size_t i = 0; i < state.versions.size(); ++i) {
       Version& version = state.versions[i];
       if (is_lost(version)) {
-        version.acknowledged = false;
+        version.acknowledged = version.may_be_acknowledged = false;
         version.acknowledged_us = INT64_MAX;
       }
       version.covered_us = version.strictly_covered_us = INT64_MAX;
