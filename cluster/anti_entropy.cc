@@ -241,7 +241,7 @@ void AntiEntropy::Conclude(const Turn& turn) {
 bool AntiEntropy::ContinueRepair(const Turn& turn) {
   if (!repair_) {
     if (repair_clients_.empty()) return false;
-    repair_.emplace();
+    repair_.emplace(RepairRun());
     repair_->clients = std::exchange(repair_clients_, {});
     for (const Member& member : context_->state->members) {
       if (member.id != context_->self()) repair_->peers.push_back(member.id);
