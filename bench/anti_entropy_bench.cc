@@ -142,7 +142,7 @@ class Pair {
           anti_entropy.OnMergeResponse(turn, m);
         }
       };
-      if (!DecodeData(parser_.arguments(), on)) std::abort();
+      if (DecodeData(parser_.arguments(), on) != Decoding::kDone) std::abort();
     });
   }
 

@@ -16,8 +16,7 @@ void AntiEntropy::OnTreeRequest(const Turn& turn, NodeId from, const TreeRequest
   response.refused = request.epoch != context_->epoch();
   std::string groups;
   if (!response.refused) {
-    // Both of us need not begin at once: what it finds it repairs on both sides.
-    if (request.level == TreeLevel::kRoot) std::erase(soon_, from);
+    GiveWay(turn, from);
     bool understood = true;
     const MerkleTree tree(context_->replica.engine(), &*context_->ring, context_->self(), from);
     groups = GroupsBelow(tree, request, &understood, &response);
@@ -122,6 +121,14 @@ bool AntiEntropy::OnMergeResponse(const Turn& turn, const MergeResponse& respons
 }
 
 // --- when, and with whom ---
+
+// Both need not begin at once: what the peer finds it repairs on both sides. A node that has to
+// catch up with it compares after it all the same, for it does not learn what the peer found.
+void AntiEntropy::GiveWay(const Turn& turn, NodeId peer) {
+  if (std::erase(soon_, peer) == 0 || context_->catch_up.HasCompared(peer)) return;
+  if (soon_.empty()) soon_us_ = std::max(soon_us_, turn.now.mono_us + kGiveWayUs);
+  soon_.push_back(peer);
+}
 
 void AntiEntropy::CompareSoon(NodeId peer, int64_t when_us) {
   if (soon_.empty()) soon_us_ = when_us;

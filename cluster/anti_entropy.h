@@ -63,6 +63,7 @@ class AntiEntropy {
   static constexpr int64_t kGossipIntervalsBetween = 3;
   static constexpr uint64_t kJitterUs = 100'000;
   static constexpr int64_t kHintsPauseUs = 300'000;
+  static constexpr int64_t kGiveWayUs = 200'000;
   static constexpr int kMaxRefusals = 5;
   static constexpr int64_t kNever = INT64_MAX;
 
@@ -70,6 +71,7 @@ class AntiEntropy {
   std::string GroupsBelow(const MerkleTree& tree, const TreeRequest& request, bool* understood,
                           TreeResponse* response) const;
   void CompareSoon(NodeId peer, int64_t when_us);
+  void GiveWay(const Turn& turn, NodeId peer);
   // Deals with whatever has ended, and begins what is due.
   void GoOn(const Turn& turn);
   void EndFetches(const Turn& turn);

@@ -4,9 +4,9 @@
 //     cover theirs: it passes them on to the next of the preference list until it has compared with
 //     the other replicas that live.
 //   - After a start that may have lost writes which it had acknowledged, and when a damaged record
-//     was set aside, its answers do not count
-//     towards R for a key, until it has compared with N - W + 1 of the other replicas: every quorum
-//     that a write had beside this node has one of them.
+//     was set aside, its answers do not count towards R for a key, until it has compared with
+//     N - W + 1 of the other replicas: every quorum that a write had beside this node has one of
+//     them.
 #pragma once
 
 #include <algorithm>
@@ -29,6 +29,9 @@ class CatchUp {
     if (HasCompared(peer)) return;
     compared_.push_back(peer);
     has_news_ = true;
+  }
+  bool HasCompared(NodeId peer) const {
+    return std::find(compared_.begin(), compared_.end(), peer) != compared_.end();
   }
   // Whether there was a first comparison with somebody since the last call.
   bool TakeNews() { return std::exchange(has_news_, false); }
@@ -53,9 +56,6 @@ class CatchUp {
   }
 
  private:
-  bool HasCompared(NodeId peer) const {
-    return std::find(compared_.begin(), compared_.end(), peer) != compared_.end();
-  }
   bool HasComparedEnough(std::span<const NodeId> replicas, size_t w) const {
     const auto compared =
         static_cast<size_t>(std::count_if(replicas.begin(), replicas.end(), [this](NodeId node) {

@@ -307,14 +307,15 @@ bool Decode(Fields fields, TreeRequest* message);
 bool Decode(Fields fields, TreeResponse* message);
 bool Decode(Fields fields, FetchRequest* message);
 
-// Calls visit with a decoded message of whatever type the frame is; kInvalid when it is malformed
-// or of an unknown type.
+enum class Decoding { kDone, kMalformed, kUnknownType };
+
+// Calls visit with a decoded message of whatever type the frame is, if it can be decoded.
 template <typename Visit>
-Result<void> DecodeData(Fields fields, Visit&& visit) {
-  const auto decode = [&]<typename Message>(Message message) -> Result<void> {
-    if (!Decode(fields, &message)) return Error(ErrorCode::kInvalid, "malformed message");
+Decoding DecodeData(Fields fields, Visit&& visit) {
+  const auto decode = [&]<typename Message>(Message message) {
+    if (!Decode(fields, &message)) return Decoding::kMalformed;
     visit(message);
-    return {};
+    return Decoding::kDone;
   };
   switch (FrameType(fields)) {
     case ReadRequest::kType: return decode(ReadRequest());
@@ -340,7 +341,7 @@ Result<void> DecodeData(Fields fields, Visit&& visit) {
     case TreeRequest::kType: return decode(TreeRequest());
     case TreeResponse::kType: return decode(TreeResponse());
     case FetchRequest::kType: return decode(FetchRequest());
-    default: return Error(ErrorCode::kInvalid, "unknown message type");
+    default: return Decoding::kUnknownType;
   }
 }
 

@@ -208,7 +208,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     membership.Receive(turn.now, frame.from, frame.fields, turn.effects);
     return;
   }
-  const auto done = DecodeData(frame.fields, [&](const auto& message) {
+  const Decoding decoding = DecodeData(frame.fields, [&](const auto& message) {
     if (!membership.ready()) return;
     if constexpr (kIsRequest<std::decay_t<decltype(message)>>) {
       if (message.epoch != context.epoch()) {
@@ -219,9 +219,8 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     }
     On(turn, frame.from, message);
   });
-  if (done) return;
-  const bool known = FrameType(frame.fields) <= FetchRequest::kType;
-  ++(known ? context.counters.messages_bad : context.counters.messages_unknown);
+  if (decoding == Decoding::kMalformed) ++context.counters.messages_bad;
+  if (decoding == Decoding::kUnknownType) ++context.counters.messages_unknown;
 }
 
 void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
@@ -334,6 +333,7 @@ void Node::Parts::NoticeComplete(const Turn& turn) {
     if (context.Replicates(slot, context.self()) && context.IsBehind(slot)) return;
   }
   context.catch_up.SetComplete();
+  context.replica.ForgetSetAside();
   control_dirty = true;
   turn.effects->log.push_back({LogLevel::kNotice,
                                "compared with the other replicas: what may have been lost is here "

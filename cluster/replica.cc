@@ -282,8 +282,9 @@ Result<VersionHead> Replica::Merge(const KeyRef& key, Object&& incoming, const V
   }
   MergeInto(&current.object, std::move(incoming));
   const uint64_t hash = VersionHash(key.position, current.object);
-  if (hash == current.hash && mark == current.mark)
+  if (hash == current.hash && mark == current.mark) {
     return VersionHead{hash, current.sequence, current.record_bytes};
+  }
   DropDeadBytes(&current.object, view);
   const uint64_t sequence = Store(key, current.object, hash, mark, current);
   return VersionHead{hash, sequence, 0};

@@ -125,6 +125,8 @@ class Replica {
   void SetAside(const Position& place);
   // Where records were set aside since the last call, for the log.
   std::vector<Position> TakeSetAside() { return std::exchange(set_aside_, {}); }
+  // What other replicas had of them is here again: where nothing is now, there is nothing.
+  void ForgetSetAside() { missing_.clear(); }
 
   // Gives up the copy whose head that is, and nothing newer. False when it is another one now.
   bool Drop(const KeyRef& key, uint64_t hash);

@@ -1,24 +1,22 @@
 #include "storage/lmdb/tree.h"
 
-#include <lmdb.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <map>
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "storage/lmdb/leaf_row.h"
 #include "storage/lmdb/page_guard.h"
+#include "storage/lmdb/tree_parts.h"
 
 namespace cartwheel {
 namespace {
 
 constexpr uint64_t kFormat = 1;
 constexpr std::string_view kFormatKey = "format";
-constexpr std::string_view kMarkKey = "mark";
 
 tl::unexpected<Status> TreeError(const std::string& path, const char* action, int error) {
   ErrorCode code = ErrorCode::kIo;
@@ -30,26 +28,12 @@ tl::unexpected<Status> TreeError(const std::string& path, const char* action, in
   return Error(code, path + ": " + action + ": " + mdb_strerror(error));
 }
 
-// LMDB has no code of its own for a page that cannot be read or makes no sense.
-constexpr int kBadPage = MDB_CORRUPTED;
-
 // The result of a call of LMDB's; kBadPage where it would have ended the process.
 template <typename Call>
 int Guarded(const Call& call) {
   int error = 0;
   return PageGuard::Run([&] { error = call(); }) ? error : kBadPage;
 }
-
-MDB_val ValueOf(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-std::string_view ViewOf(const MDB_val& value) {
-  return {static_cast<const char*>(value.mv_data), value.mv_size};
-}
-
-struct PositionKey {
-  char bytes[kPositionBytes];
-  explicit PositionKey(const Position& position) { EncodePosition(position, bytes); }
-  MDB_val value() { return {kPositionBytes, bytes}; }
-};
 
 // The order of bytes, which is LMDB's own: only faster, for a search compares a dozen times.
 int ComparePositions(const MDB_val* a, const MDB_val* b) {
@@ -69,70 +53,11 @@ int ComparePositions(const MDB_val* a, const MDB_val* b) {
   return 0;
 }
 
-// One slot's row in `leaves`.
-struct LeafRow {
-  std::array<uint64_t, kBucketsPerSlot> sums{};
-  std::map<uint32_t, uint64_t> counts;  // by db
-
-  void Replace(const Position& position, const RecordHead& before, const RecordHead& after) {
-    sums[position.high >> 60] += after.version_hash - before.version_hash;
-    if (before.has_value) --counts[before.db];
-    if (after.has_value) ++counts[after.db];
-  }
-};
-
-std::string EncodeRow(const LeafRow& row) {
-  std::string out;
-  for (const uint64_t sum : row.sums) PutFixed64(&out, sum);
-  for (const auto& [db, count] : row.counts) {
-    if (count == 0) continue;
-    PutVarint(&out, db);
-    PutVarint(&out, count);
-  }
-  return out;
-}
-
-bool DecodeRow(std::string_view bytes, LeafRow* row) {
-  Reader reader(bytes);
-  for (uint64_t& sum : row->sums) sum = reader.Fixed64();
-  while (reader.ok() && !reader.rest().empty()) {
-    const uint64_t db = reader.Varint();
-    if (db > UINT32_MAX) return false;
-    row->counts[static_cast<uint32_t>(db)] = reader.Varint();
-  }
-  return reader.ok();
-}
-
-struct SlotKey {
-  char bytes[2];
-  explicit SlotKey(uint16_t slot)
-      : bytes{static_cast<char>(slot >> 8), static_cast<char>(slot & 0xff)} {}
-  MDB_val value() { return {sizeof(bytes), bytes}; }
-};
-
 }  // namespace
 
-struct Tree::Parts {
-  std::string path;
-  MDB_env* env = nullptr;
-  MDB_dbi data = 0;
-  MDB_dbi hints = 0;
-  MDB_dbi leaves = 0;
-  MDB_dbi meta = 0;
-  MDB_txn* read = nullptr;
-  bool reading = false;
-
-  ~Parts() {
-    if (read != nullptr) mdb_txn_abort(read);
-    if (env != nullptr) mdb_env_close(env);
-  }
-  MDB_dbi DatabaseOf(const Position& position) const { return IsHint(position) ? hints : data; }
-  tl::unexpected<Status> Fail(const char* action, int error) const {
-    return TreeError(path, action, error);
-  }
-  Result<void> OpenEnvironment(uint64_t map_bytes);
-  Result<void> OpenDatabases();
-};
+tl::unexpected<Status> Tree::Parts::Fail(const char* action, int error) const {
+  return TreeError(path, action, error);
+}
 
 Result<void> Tree::Parts::OpenEnvironment(uint64_t map_bytes) {
   struct stat info;
@@ -340,164 +265,6 @@ Result<void> Tree::Cursor::Move(int operation, std::string_view start) {
   }
   if (error == MDB_NOTFOUND) return {};
   return TreeError(path_, "cannot read", error == 0 ? MDB_CORRUPTED : error);
-}
-
-namespace {
-
-// One write transaction of a checkpoint. Errors are LMDB's codes; the destructor aborts what was
-// not committed.
-class Writer {
- public:
-  struct Databases {
-    MDB_dbi data;
-    MDB_dbi hints;
-    MDB_dbi leaves;
-    MDB_dbi meta;
-  };
-  Writer(MDB_env* env, const Databases& databases, const std::set<uint16_t>* recounted)
-      : env_(env), databases_(databases), recounted_(recounted) {}
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-  ~Writer() {
-    if (txn_ != nullptr) mdb_txn_abort(txn_);  // closes the cursors, too
-  }
-
-  int Begin() {
-    int error = mdb_txn_begin(env_, nullptr, 0, &txn_);
-    if (error == 0) error = mdb_cursor_open(txn_, databases_.data, &data_cursor_);
-    if (error == 0) error = mdb_cursor_open(txn_, databases_.hints, &hints_cursor_);
-    return error;
-  }
-  int Write(const Position& position, const Image& image);
-  int WriteMark(const LogMark& mark);
-  int FinishRow();
-  int RecountAll();
-  // What a fault has left of it cannot even be aborted: the process is about to end.
-  void Abandon() { txn_ = nullptr; }
-  int Commit() {
-    // LMDB frees a transaction that failed to commit as well.
-    return mdb_txn_commit(std::exchange(txn_, nullptr));
-  }
-
- private:
-  int StartRow(uint16_t slot);
-  int Recount(uint16_t slot);
-
-  MDB_env* const env_;
-  const Databases databases_;
-  const std::set<uint16_t>* const recounted_;
-  MDB_txn* txn_ = nullptr;
-  MDB_cursor* data_cursor_ = nullptr;
-  MDB_cursor* hints_cursor_ = nullptr;
-  std::optional<uint16_t> slot_;
-  LeafRow row_;
-};
-
-int Writer::Write(const Position& position, const Image& image) {
-  const bool hint = IsHint(position);
-  if (!hint && slot_ != position.slot) {
-    if (int error = FinishRow(); error != 0) return error;
-    if (int error = StartRow(position.slot); error != 0) return error;
-  }
-  PositionKey encoded(position);
-  MDB_val key = encoded.value();
-  MDB_val old;
-  MDB_cursor* cursor = hint ? hints_cursor_ : data_cursor_;
-  int error = mdb_cursor_get(cursor, &key, &old, MDB_SET);
-  const bool existed = error == 0;
-  if (error != 0 && error != MDB_NOTFOUND) return error;
-  if (!hint) {
-    row_.Replace(position, existed ? HeadOf(ViewOf(old)) : RecordHead{}, HeadOf(image.view()));
-  }
-  if (image.empty()) return existed ? mdb_cursor_del(cursor, 0) : 0;
-  MDB_val value = ValueOf(image.view());
-  return mdb_cursor_put(cursor, &key, &value, 0);
-}
-
-int Writer::StartRow(uint16_t slot) {
-  slot_ = slot;
-  row_ = {};
-  SlotKey encoded(slot);
-  MDB_val key = encoded.value();
-  MDB_val value;
-  const int error = mdb_get(txn_, databases_.leaves, &key, &value);
-  if (error == MDB_NOTFOUND) return 0;
-  if (error != 0) return error;
-  return DecodeRow(ViewOf(value), &row_) ? 0 : MDB_CORRUPTED;
-}
-
-// The row of what the slot holds in this transaction.
-int Writer::Recount(uint16_t slot) {
-  row_ = {};
-  PositionKey encoded({slot, 0, 0});
-  MDB_val key = encoded.value();
-  MDB_val value;
-  int error = mdb_cursor_get(data_cursor_, &key, &value, MDB_SET_RANGE);
-  while (error == 0 && key.mv_size == kPositionBytes) {
-    const Position position = DecodePosition(static_cast<const char*>(key.mv_data));
-    if (position.slot != slot) return 0;
-    row_.Replace(position, {}, HeadOf(ViewOf(value)));
-    error = mdb_cursor_get(data_cursor_, &key, &value, MDB_NEXT);
-  }
-  return error == MDB_NOTFOUND ? 0 : error;
-}
-
-int Writer::RecountAll() {
-  for (const uint16_t slot : *recounted_) {
-    slot_ = slot;
-    if (int error = FinishRow(); error != 0) return error;
-  }
-  return 0;
-}
-
-int Writer::FinishRow() {
-  if (!slot_.has_value()) return 0;
-  if (recounted_->contains(*slot_)) {
-    if (int error = Recount(*slot_); error != 0) return error;
-  }
-  SlotKey encoded(*slot_);
-  MDB_val key = encoded.value();
-  const std::string row = EncodeRow(row_);
-  MDB_val value = ValueOf(row);
-  slot_.reset();
-  return mdb_put(txn_, databases_.leaves, &key, &value, 0);
-}
-
-int Writer::WriteMark(const LogMark& mark) {
-  std::string encoded;
-  PutFixed64(&encoded, mark.sequence);
-  PutFixed64(&encoded, mark.segment);
-  MDB_val key = ValueOf(kMarkKey);
-  MDB_val value = ValueOf(encoded);
-  return mdb_put(txn_, databases_.meta, &key, &value, 0);
-}
-
-}  // namespace
-
-Result<Tree::Outcome> Tree::WriteBatch(const Batch& batch,
-                                       const std::function<void()>& before_commit) {
-  Writer writer(parts_->env, {parts_->data, parts_->hints, parts_->leaves, parts_->meta},
-                batch.recounted);
-  int error = 0;
-  const bool whole = PageGuard::Run([&] {
-    error = writer.Begin();
-    for (const ObjectBuffer::Entry* entry : batch.entries) {
-      if (error == 0) error = writer.Write(entry->position(), entry->image);
-    }
-    if (error == 0) error = writer.FinishRow();
-    if (error == 0 && batch.mark.has_value()) error = writer.RecountAll();
-    if (error == 0 && batch.mark.has_value()) error = writer.WriteMark(*batch.mark);
-    if (error == 0 && before_commit) before_commit();
-    if (error == 0) error = writer.Commit();
-  });
-  if (!whole) {
-    writer.Abandon();
-    error = kBadPage;
-  }
-  if (error == MDB_MAP_FULL) return Outcome::kMapFull;
-  if (error == ENOSPC || error == EDQUOT) return Outcome::kDiskFull;
-  if (error != 0) return parts_->Fail("cannot write a checkpoint", error);
-  return Outcome::kDone;
 }
 
 }  // namespace cartwheel

@@ -1,8 +1,8 @@
 // Tree: the LMDB environment that holds everything checkpointed: records by position, leaf sums and
-// value counts by slot, and the mark up to where the log is contained. The only file that knows
-// LMDB. The loop's thread reads, through a read transaction that begins with the first read of a
+// value counts by slot, and the mark up to where the log is contained. Nobody else knows LMDB. The
+// loop's thread reads (tree.cc), through a read transaction that begins with the first read of a
 // turn and ends with EndTurn (an older one would keep pages from being used again); the checkpoint
-// thread writes. Syncs are always LMDB's full ones: no crash corrupts it.
+// thread writes (tree_writer.cc). Syncs are always LMDB's full ones: no crash corrupts it.
 //
 //   data:   position:18 bytes -> record (storage/record.h)
 //   hints:  the same, of positions behind the ring's slots

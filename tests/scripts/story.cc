@@ -156,7 +156,7 @@ class Stage : public WorldObserver {
     for (int i = 0; i < options.nodes; ++i) world_->Start(i);
     for (int i = 0; i < 600 && !Formed(); ++i) world_->RunUntil(world_->now_us() + 100 * kMs);
     // All have compared what they do not hold yet.
-    world_->RunUntil(world_->now_us() + 20 * kSecond);
+    world_->RunUntil(world_->now_us() + 3 * kSecond);
     world_->set_anti_entropy(line.options.contains("anti-entropy"));
     Say(Formed() ? "a ring of " + line.words.at(1) : "no ring");
   }

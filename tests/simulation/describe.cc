@@ -91,8 +91,9 @@ struct Words {
 
 std::string Describer::OfFrame(std::span<const std::string_view> fields) {
   std::string text;
-  const auto done = DecodeData(fields, [&](const auto& message) { text = Words{this}(message); });
-  return done ? text : "control " + std::to_string(FrameType(fields));
+  const Decoding decoding =
+      DecodeData(fields, [&](const auto& message) { text = Words{this}(message); });
+  return decoding == Decoding::kDone ? text : "control " + std::to_string(FrameType(fields));
 }
 
 }  // namespace cartwheel::sim

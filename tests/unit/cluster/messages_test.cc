@@ -26,8 +26,9 @@ std::string FrameOf(const AnyMessage& message) {
 // What was read from the fields, written again; nothing when they are refused.
 std::optional<std::string> ReadAndWrite(Fields fields) {
   std::string frame;
-  const auto done = DecodeData(fields, [&](const auto& message) { Encode(message, &frame); });
-  if (!done) return std::nullopt;
+  const Decoding decoding =
+      DecodeData(fields, [&](const auto& message) { Encode(message, &frame); });
+  if (decoding != Decoding::kDone) return std::nullopt;
   return frame;
 }
 

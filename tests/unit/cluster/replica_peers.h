@@ -249,7 +249,7 @@ class ReplicaPeers {
     fields.back() = last;
     Call(packet.to, [&](const Turn& turn) {
       const auto on = [&](const auto& message) { On(turn, &peer, packet.from, message); };
-      EXPECT_TRUE(DecodeData(fields, on).has_value());
+      EXPECT_EQ(DecodeData(fields, on), Decoding::kDone);
     });
   }
   static void On(const Turn& turn, Peer* peer, NodeId from, const MergeRequest& m) {
