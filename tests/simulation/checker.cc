@@ -334,10 +334,11 @@ void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t
     Acknowledge(&state, found.front(), now_us, op.sloppy);
   } else {
     if (state.versions[found.back()].minted_us <= lost_us_) return;
-    // One of them is this delete's: it covers at least what all of them cover.
+    // One of them is this delete's: it covers at least what all of them cover, but not itself.
     for (const size_t index : found) state.versions[index].may_be_acknowledged = true;
     Cover(&state, now_us, op.sloppy, [&](size_t other) {
-      return std::all_of(found.begin(), found.end(), [&](size_t index) {
+      const bool is_one = std::find(found.begin(), found.end(), other) != found.end();
+      return !is_one && std::all_of(found.begin(), found.end(), [&](size_t index) {
         return state.versions[index].cover.Contains(state.versions[other].sibling.dot);
       });
     });

@@ -152,6 +152,27 @@ TEST_F(CheckerTest, FindsACoveredVersionThatIsReadAgain) {
   ExpectFailure("had covered");
 }
 
+TEST_F(CheckerTest, OfTwoDeletesTheAcknowledgedOneDoesNotCoverItself) {
+  Object object;
+  Put(&object, {}, At(kNode1, 1), "one");
+  const Object before = object;
+  const uint64_t first = Ask({0, DeleteOperation{kKey}});
+  Ask({0, DeleteOperation{kKey}});
+  Object after_first;
+  for (const uint64_t counter : {2, 3}) {
+    CausalContext all = object.context;
+    all.Add(At(kNode1, counter));
+    PutInto(&object, all, Version(At(kNode1, counter), ""));
+    Store(kNode1, object);
+    if (counter == 2) after_first = object;
+  }
+  Answered(first, DeleteAnswer{true});
+  Read(after_first);
+  EXPECT_FALSE(checker_.failed()) << *checker_.failure();
+  Read(before);
+  ExpectFailure("had covered");
+}
+
 TEST_F(CheckerTest, FindsACoveredVersionThatIsBackAtTheEnd) {
   Object object;
   const CausalContext one = Put(&object, {}, At(kNode1, 1), "one");
