@@ -13,10 +13,14 @@ namespace cartwheel {
 void AntiEntropy::OnTreeRequest(const Turn& turn, NodeId from, const TreeRequest& request) {
   TreeResponse response;
   response.request = request.request;
-  response.refused = request.epoch != context_->epoch();
+  if (request.epoch != context_->epoch()) {
+    response.status = TreeStatus::kRefused;
+  } else if (!LetsIn(turn, from, request.catching_up)) {
+    response.status = TreeStatus::kBusy;
+  }
   std::string groups;
-  if (!response.refused) {
-    GiveWay(turn, from);
+  if (response.status == TreeStatus::kHere) {
+    if (request.level != TreeLevel::kRoot) NoteGuest(turn, from);
     bool understood = true;
     const MerkleTree tree(context_->replica.engine(), &*context_->ring, context_->self(), from);
     groups = GroupsBelow(tree, request, &understood, &response);
@@ -55,7 +59,7 @@ std::string AntiEntropy::GroupsBelow(const MerkleTree& tree, const TreeRequest& 
     const Position first = std::max(FirstOfLeaf(entry.index), request.from);
     const auto stopped = tree.List(first, LastOfLeaf(entry.index), room, &versions);
     if (!stopped) {
-      response->refused = true;
+      response->status = TreeStatus::kRefused;
       return {};
     }
     room -= versions.size();
@@ -79,10 +83,11 @@ void AntiEntropy::OnFetchRequest(const Turn& turn, NodeId from, const FetchReque
   if (request.epoch != context_->epoch()) {
     TreeResponse refusal;
     refusal.request = request.request;
-    refusal.refused = true;
+    refusal.status = TreeStatus::kRefused;
     turn.Respond(from, refusal);
     return;
   }
+  NoteGuest(turn, from);
   std::erase_if(*positions, [&](const Position& position) {
     return !context_->Replicates(position.slot, from);
   });
@@ -122,12 +127,26 @@ bool AntiEntropy::OnMergeResponse(const Turn& turn, const MergeResponse& respons
 
 // --- when, and with whom ---
 
-// Both need not begin at once: what the peer finds it repairs on both sides. A node that has to
-// catch up with it compares after it all the same, for it does not learn what the peer found.
-void AntiEntropy::GiveWay(const Turn& turn, NodeId peer) {
-  if (std::erase(soon_, peer) == 0 || context_->catch_up.HasCompared(peer)) return;
-  if (soon_.empty()) soon_us_ = std::max(soon_us_, turn.now.mono_us + kGiveWayUs);
-  soon_.push_back(peer);
+// Whether the peer's comparison may go on here. Whoever finds differences repairs them on both
+// sides, so that two at once would carry the same objects twice: one is enough for two nodes, and
+// for a node. But who has to catch up does not learn what another found: it is let in by all, and
+// begins by itself.
+bool AntiEntropy::LetsIn(const Turn& turn, NodeId peer, bool catching_up) {
+  const bool is_soon = std::find(soon_.begin(), soon_.end(), peer) != soon_.end();
+  const bool catch_up_here = !context_->catch_up.HasCompared(peer);
+  if (!catching_up) {
+    const bool goes_first = comparison_ && comparison_->at_work() &&
+                            (comparison_->peer() != peer || context_->self() < peer);
+    const bool has_guest = guest_ != peer && turn.now.mono_us < guest_us_ + kGuestStaysUs;
+    if (goes_first || has_guest || (is_soon && catch_up_here)) return false;
+  }
+  if (is_soon && !catch_up_here) std::erase(soon_, peer);
+  return true;
+}
+
+void AntiEntropy::NoteGuest(const Turn& turn, NodeId peer) {
+  guest_ = peer;
+  guest_us_ = turn.now.mono_us;
 }
 
 void AntiEntropy::CompareSoon(NodeId peer, int64_t when_us) {
@@ -230,15 +249,17 @@ void AntiEntropy::Conclude(const Turn& turn) {
         {LogLevel::kVerbose,
          "compared with node " + FormatNodeId(peer) + ": " + std::to_string(keys) + " repaired"});
   }
-  const int64_t again_us = turn.now.mono_us + GossipIntervalUs();
+  const int64_t again_us = turn.now.mono_us + GossipIntervalUs() +
+                           static_cast<int64_t>(context_->random.Below(kJitterUs));
   const bool refused = state == Comparison::State::kRefused;
+  const bool busy = state == Comparison::State::kBusy;
   if (for_repair_ && repair_) {
     repair_->keys += keys;
-    if (refused && ++repair_->refusals <= kMaxRefusals) {
+    if (busy || (refused && ++repair_->refusals <= kMaxRefusals)) {
       repair_->peers.push_back(peer);
       repair_->next_us = again_us;
     }
-  } else if (refused) {
+  } else if (refused || busy) {
     CompareSoon(peer, again_us);
   }
   for_repair_ = false;

@@ -1,8 +1,8 @@
 // AntiEntropy: keeps replicas equal in the background (Dynamo, section 4.7). Begins comparisons
 // with peers, one at a time: with those that a client's DYN.REPAIR wants, with those that were just
 // met (a start, a peer that lives again, another ring; once their hints are handed over), and in
-// turn with every live one. Answers the comparisons that others begin. How one runs is
-// cluster/comparison.h.
+// turn with every live one. Answers the comparisons that others begin, though only one that finds
+// differences at a time. How one runs is cluster/comparison.h.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -63,7 +63,7 @@ class AntiEntropy {
   static constexpr int64_t kGossipIntervalsBetween = 3;
   static constexpr uint64_t kJitterUs = 100'000;
   static constexpr int64_t kHintsPauseUs = 300'000;
-  static constexpr int64_t kGiveWayUs = 200'000;
+  static constexpr int64_t kGuestStaysUs = 2'000'000;  // after it last asked
   static constexpr int kMaxRefusals = 5;
   static constexpr int64_t kNever = INT64_MAX;
 
@@ -71,7 +71,8 @@ class AntiEntropy {
   std::string GroupsBelow(const MerkleTree& tree, const TreeRequest& request, bool* understood,
                           TreeResponse* response) const;
   void CompareSoon(NodeId peer, int64_t when_us);
-  void GiveWay(const Turn& turn, NodeId peer);
+  bool LetsIn(const Turn& turn, NodeId peer, bool catching_up);
+  void NoteGuest(const Turn& turn, NodeId peer);
   // Deals with whatever has ended, and begins what is due.
   void GoOn(const Turn& turn);
   void EndFetches(const Turn& turn);
@@ -92,6 +93,8 @@ class AntiEntropy {
   int64_t round_us_ = kNever;          // no ring is known
   int64_t hinted_us_ = INT64_MIN / 2;  // when this node was last handed a hint
   NodeId last_in_turn_ = 0;
+  NodeId guest_ = 0;  // whose comparison found differences here
+  int64_t guest_us_ = INT64_MIN / 2;
   absl::btree_map<uint64_t, Fetch> fetches_;  // by the sender's job
 };
 

@@ -77,6 +77,7 @@ void Comparison::Ask(const Turn& turn, TreeLevel level, const std::deque<uint32_
   turn.Request(peer_, TreeRequest{.request = ++last_request_,
                                   .epoch = context_->epoch(),
                                   .level = level,
+                                  .catching_up = !context_->catch_up.HasCompared(peer_),
                                   .from = from,
                                   .entries = entries});
   context_->counters.anti_entropy_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
@@ -85,7 +86,8 @@ void Comparison::Ask(const Turn& turn, TreeLevel level, const std::deque<uint32_
 void Comparison::OnTreeResponse(const Turn& turn, const TreeResponse& response) {
   if (state_ != State::kRunning || !waits_for_answer_ || response.request != last_request_) return;
   waits_for_answer_ = false;
-  if (response.refused) return End(State::kRefused);
+  if (response.status == TreeStatus::kRefused) return End(State::kRefused);
+  if (response.status == TreeStatus::kBusy) return End(State::kBusy);
   if (phase_ == Phase::kRepairing) {
     // All was given that can be.
     complete_ = complete_ && fetching_.empty();

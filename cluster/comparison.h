@@ -32,6 +32,7 @@ class Comparison {
     kRunning,
     kDone,
     kRefused,  // the peer knows another ring
+    kBusy,     // the peer compares with another node
     kFailed,   // the peer does not answer, or this node cannot read
   };
 
@@ -55,6 +56,8 @@ class Comparison {
   NodeId peer() const { return peer_; }
   // Nothing that the peer had is missing here.
   bool complete() const { return complete_; }
+  // What differed was found, and is dealt with.
+  bool at_work() const { return asked_level_ != TreeLevel::kRoot; }
   bool fetches() const { return !fetching_.empty(); }
   // Keys that changed here or there.
   uint64_t keys_repaired() const { return keys_repaired_; }

@@ -107,10 +107,6 @@ constexpr uint64_t kMayPass = 2;
 // Flags of a MergeRequest.
 constexpr uint64_t kExchange = 1;
 constexpr uint64_t kSynced = 2;
-// Flags of a TreeResponse.
-constexpr uint64_t kRefused = 1;
-constexpr uint64_t kMore = 2;
-
 }  // namespace
 
 void Encode(const ReadRequest& m, std::string* out) {
@@ -247,13 +243,15 @@ void Encode(const TreeRequest& m, std::string* out) {
                   .Number(m.request)
                   .Number(m.epoch)
                   .Number(static_cast<uint64_t>(m.level))
+                  .Number(m.catching_up ? 1 : 0)
                   .Place(m.from),
               {m.entries}, out);
 }
 void Encode(const TreeResponse& m, std::string* out) {
   AppendFrame(Head(m.kType)
                   .Number(m.request)
-                  .Number((m.refused ? kRefused : 0) | (m.more ? kMore : 0))
+                  .Number(static_cast<uint64_t>(m.status))
+                  .Number(m.more ? 1 : 0)
                   .Place(m.next),
               {m.groups}, out);
 }
@@ -460,6 +458,7 @@ bool Decode(Fields fields, TreeRequest* m) {
   m->request = in.Number();
   m->epoch = in.Number();
   m->level = in.Small<TreeLevel>(static_cast<uint64_t>(TreeLevel::kLeaf));
+  m->catching_up = in.Number() != 0;
   m->from = in.Place();
   m->entries = in.Field();
   return in.ok();
@@ -467,9 +466,8 @@ bool Decode(Fields fields, TreeRequest* m) {
 bool Decode(Fields fields, TreeResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  const uint64_t flags = in.Number();
-  m->refused = (flags & kRefused) != 0;
-  m->more = (flags & kMore) != 0;
+  m->status = in.Small<TreeStatus>(static_cast<uint64_t>(TreeStatus::kBusy));
+  m->more = in.Number() != 0;
   m->next = in.Place();
   m->groups = in.Field();
   return in.ok();

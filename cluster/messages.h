@@ -217,24 +217,28 @@ struct ReapCommit {
   std::string_view entries;
 };
 
-// Cluster state: cluster/control_messages.h, types 30 to 49. Handshake: cluster/hello.h, 1 and 2.
 // Anti-entropy (Dynamo, section 4.7), one step down the tree of what both nodes replicate
-// (cluster/merkle_tree.h): the asker's sums of some nodes of a level. Refused by whoever knows
-// another ring than `epoch`.
+// (cluster/merkle_tree.h): the asker's sums of some nodes of a level.
 struct TreeRequest {
   static constexpr uint8_t kType = 26;
   uint64_t request = 0;
   uint64_t epoch = 0;
   TreeLevel level = TreeLevel::kRoot;
+  bool catching_up = false;  // the asker needs what it learns (cluster/catch_up.h)
   Position from;             // with kLeaf: what is before this was compared
   std::string_view entries;  // TreeEntry, ascending by index
+};
+enum class TreeStatus : uint8_t {
+  kHere,
+  kRefused,  // knows another ring than the asker, or cannot read
+  kBusy,     // compares with another node, or will begin with the asker itself: later
 };
 // Those whose sum is another one here, with what is below them. Also says that all objects a
 // FetchRequest asked for were given, with no groups then.
 struct TreeResponse {
   static constexpr uint8_t kType = 27;
   uint64_t request = 0;
-  bool refused = false;
+  TreeStatus status = TreeStatus::kHere;
   bool more = false;        // with leaves: only what is before `next` is listed
   Position next;            // when there is more
   std::string_view groups;  // TreeGroup, ascending by index

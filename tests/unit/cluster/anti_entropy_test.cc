@@ -269,6 +269,48 @@ TEST(AntiEntropyTest, ClientsThatAskTogetherAreAnsweredTogether) {
   EXPECT_EQ(peers[1].counters().anti_entropy_rounds, 1U + 2U);
 }
 
+TEST(AntiEntropyTest, WhoMissedMuchGetsItOnceFromWhomeverIsFirst) {
+  // The others all come to repair node 1, which has compared with them (false: which has to).
+  for (const bool compared : {true, false}) {
+    ReplicaPeers peers(3, 16, [](NodeOptions* options) { options->repair_rate_bytes = 100'000; });
+    for (const NodeId id : {1, 2, 3}) {
+      for (const NodeId other : {1, 2, 3}) {
+        if (compared || id != 1) peers[id].context.catch_up.OnCompared(other);
+      }
+    }
+    for (int i = 0; i < 1000; ++i) {
+      peers.Merge(3, Numbered(i), peers.Set(2, Numbered(i), "v"));
+    }
+    peers.Begin();
+    for (const NodeId id : {2, 3}) peers.Repair(id, 1);
+    peers.Run(kLong);
+    EXPECT_TRUE(peers.Equal());
+    EXPECT_EQ(peers.sent[MergeRequest::kType], 1000U) << compared;
+    for (const NodeId id : {2, 3}) EXPECT_TRUE(peers.Repaired(id, 1)) << compared << id;
+  }
+}
+
+TEST(AntiEntropyTest, WhoHasToCatchUpIsLetInByAll) {
+  ReplicaPeers peers(3, 16, [](NodeOptions* options) { options->repair_rate_bytes = 2'000; });
+  for (const NodeId id : {1, 2, 3}) {
+    for (const NodeId other : {1, 2, 3}) {
+      if (id != 3) peers[id].context.catch_up.OnCompared(other);
+    }
+  }
+  // Nodes 1 and 2 have work for minutes; node 3 lacks only one key.
+  for (int i = 0; i < 3'000; ++i) {
+    const Object object = peers.Set(1, Numbered(i), "v");
+    if (i > 0) peers.Merge(3, Numbered(i), object);
+  }
+  peers.Repair(1, 1);
+  peers.Run(1000);
+  peers.Begin();
+  peers.Run(10'000);
+  EXPECT_FALSE(peers.Repaired(1, 1));
+  EXPECT_EQ(peers.Get(3, Numbered(0)), "v");
+  EXPECT_TRUE(peers[3].context.catch_up.HasCompared(1));
+}
+
 TEST(AntiEntropyTest, DamagedMessagesEndAComparisonAtWorst) {
   Random random(1);
   uint64_t refused = 0;

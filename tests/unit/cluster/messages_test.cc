@@ -76,9 +76,9 @@ std::vector<AnyMessage> Samples() {
       ReapRequest{24, 25, "entries"},
       ReapResponse{26, std::string_view("\0\1", 2)},
       ReapCommit{28, {29, 30}, "entries"},
-      TreeRequest{21, 22, TreeLevel::kLeaf, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
-      TreeResponse{23, false, true, {1, 2, 3}, "groups"},
-      TreeResponse{23, true, false, {}, {}},
+      TreeRequest{21, 22, TreeLevel::kLeaf, true, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
+      TreeResponse{23, TreeStatus::kHere, true, {1, 2, 3}, "groups"},
+      TreeResponse{23, TreeStatus::kBusy, false, {}, {}},
       FetchRequest{24, 25, "positions"},
   };
 }
