@@ -44,7 +44,8 @@ constexpr char kUsage[] =
   --sets 0.5           share of SETs; the rest are GETs
   --seed 1             of the keys and the mix
   --timeout 10         seconds to wait for answers once the last request was sent
-  --fill               instead: SET every key once, as fast as 16 per connection go
+  --fill               instead: SET every key once, as fast as 16 per connection go, and what is
+                       answered -BUSY again a little later
   --json               one line of JSON
 
 Latency is from when a request was due to its answer. A stall is a time without any answer while at
@@ -149,6 +150,11 @@ int Connect(const std::string& address) {
   return fd;
 }
 
+struct Request {
+  int64_t due;
+  uint64_t key;
+};
+
 struct Connection {
   std::string address;
   int fd = -1;
@@ -157,7 +163,7 @@ struct Connection {
   bool wants_write = false;
   bool dirty = false;  // has something new to write
   ReplyParser replies;
-  std::deque<int64_t> due;  // of each request not yet answered, in order
+  std::deque<Request> unanswered;  // in order
 };
 
 class Generator {
@@ -174,7 +180,7 @@ class Generator {
   void Flush();
   void Write(Connection* connection);
   void Read(Connection* connection);
-  void Answered(const Reply& reply, int64_t due, int64_t now);
+  void Answered(const Reply& reply, const Request& request, int64_t now);
   void Wait(int64_t until);
   int64_t DueOf(uint64_t request) const {
     return start_ + static_cast<int64_t>(static_cast<double>(request) * 1e9 / options_.rate);
@@ -186,6 +192,8 @@ class Generator {
   int epoll_ = -1;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
+  std::vector<uint64_t> busy_;  // keys of a fill that were answered -BUSY
+  int64_t busy_until_ = 0;
 
   int64_t start_ = 0;
   int64_t measured_from_ = 0;
@@ -223,7 +231,7 @@ void Generator::Run() {
   measured_from_ = options_.fill ? start_ : start_ + Seconds(options_.warmup_s);
   last_due_ = measured_from_ + Seconds(options_.duration_s);
   const auto all_sent = [this] {
-    return options_.fill ? next_ == options_.keys : DueOf(next_) >= last_due_;
+    return options_.fill ? next_ == options_.keys && busy_.empty() : DueOf(next_) >= last_due_;
   };
   int64_t give_up = INT64_MAX;
   while (!all_sent() || owed_ > 0) {
@@ -237,7 +245,11 @@ void Generator::Run() {
       SendOpenLoop(now);
     }
     Flush();
-    Wait(all_sent() || options_.fill ? std::min(give_up, now + Seconds(1)) : DueOf(next_));
+    if (options_.fill) {
+      Wait(now < busy_until_ ? busy_until_ : now + Seconds(1));
+    } else {
+      Wait(all_sent() ? std::min(give_up, now + Seconds(1)) : DueOf(next_));
+    }
   }
   finished_ = NowNs();
   unanswered_ = owed_;
@@ -245,7 +257,9 @@ void Generator::Run() {
     longest_stall_ns_ = std::max(longest_stall_ns_, finished_ - quiet_since_);
     // What never came is at least this late: leaving it out would flatter the percentiles.
     for (const auto& connection : connections_) {
-      for (const int64_t due : connection->due) latencies_ns_.push_back(finished_ - due);
+      for (const Request& request : connection->unanswered) {
+        latencies_ns_.push_back(finished_ - request.due);
+      }
     }
   }
 }
@@ -260,9 +274,17 @@ void Generator::SendOpenLoop(int64_t now) {
 
 void Generator::SendFill(int64_t now) {
   constexpr size_t kWindow = 16;
+  if (now < busy_until_) return;
   for (const auto& connection : connections_) {
-    while (next_ < options_.keys && connection->due.size() < kWindow) {
-      Send(true, next_++, now, connection.get());
+    while (connection->unanswered.size() < kWindow) {
+      if (!busy_.empty()) {
+        Send(true, busy_.back(), now, connection.get());
+        busy_.pop_back();
+      } else if (next_ < options_.keys) {
+        Send(true, next_++, now, connection.get());
+      } else {
+        return;
+      }
     }
   }
 }
@@ -274,7 +296,7 @@ void Generator::Send(bool set, uint64_t key, int64_t due, Connection* connection
   const std::string_view arguments[] = {
       set ? "SET" : "GET", {name, static_cast<size_t>(length)}, value_};
   WriteCommand(std::span(arguments).first(set ? 3 : 2), &connection->out);
-  connection->due.push_back(due);
+  connection->unanswered.push_back({due, key});
   if (owed_++ == 0) quiet_since_ = std::max(quiet_since_, due);
   if (!connection->dirty) dirty_.push_back(connection);
   connection->dirty = true;
@@ -321,19 +343,25 @@ void Generator::Read(Connection* connection) {
   Reply reply;
   ReplyParser::Outcome outcome;
   while ((outcome = connection->replies.Next(&reply)) == ReplyParser::Outcome::kReply) {
-    if (connection->due.empty()) Die(connection->address + " answered what was not asked");
-    Answered(reply, connection->due.front(), now);
-    connection->due.pop_front();
+    if (connection->unanswered.empty()) Die(connection->address + " answered what was not asked");
+    Answered(reply, connection->unanswered.front(), now);
+    connection->unanswered.pop_front();
   }
   if (outcome == ReplyParser::Outcome::kError) {
     Die(connection->address + ": " + connection->replies.error());
   }
 }
 
-void Generator::Answered(const Reply& reply, int64_t due, int64_t now) {
-  if (reply.is_error() && errors_++ == 0) first_error_ = reply.text;
-  if (due >= measured_from_) {
-    latencies_ns_.push_back(now - due);
+void Generator::Answered(const Reply& reply, const Request& request, int64_t now) {
+  if (options_.fill && reply.is_error() && reply.text.starts_with("BUSY")) {
+    constexpr int64_t kPauseNs = 20'000'000;
+    busy_.push_back(request.key);
+    busy_until_ = now + kPauseNs;
+  } else if (reply.is_error() && errors_++ == 0) {
+    first_error_ = reply.text;
+  }
+  if (request.due >= measured_from_) {
+    latencies_ns_.push_back(now - request.due);
     if (now - quiet_since_ > longest_stall_ns_) {
       longest_stall_ns_ = now - quiet_since_;
       longest_stall_at_ns_ = quiet_since_ - measured_from_;
