@@ -57,10 +57,10 @@ class SlotMap {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  // Walks on in order from a position. Valid until the map changes.
+  // Walks in order from a position to the end of a slot. Valid until the map changes.
   class Cursor {
    public:
-    bool valid() const { return slot_ < kEngineSlots; }
+    bool valid() const { return slot_ < end_; }
     Position position() const {
       return {static_cast<uint16_t>(slot_), entry_->first.high, entry_->first.low};
     }
@@ -72,21 +72,27 @@ class SlotMap {
 
    private:
     friend class SlotMap;
-    Cursor(const SlotMap* map, const Position& first)
-        : map_(map), slot_(first.slot), entry_(map->slots_[first.slot].lower_bound(HashOf(first))) {
+    Cursor(const SlotMap* map, const Position& first, uint16_t last_slot)
+        : map_(map),
+          slot_(first.slot),
+          end_(last_slot + uint32_t{1}),
+          entry_(map->slots_[first.slot].lower_bound(HashOf(first))) {
       SkipEmpty();
     }
     void SkipEmpty() {
-      while (entry_ == map_->slots_[slot_].end() && ++slot_ < kEngineSlots) {
+      while (entry_ == map_->slots_[slot_].end() && ++slot_ < end_) {
         entry_ = map_->slots_[slot_].begin();
       }
     }
 
     const SlotMap* map_;
     uint32_t slot_;
+    uint32_t end_;
     typename Slot::const_iterator entry_;
   };
-  Cursor Seek(const Position& first) const { return Cursor(this, first); }
+  Cursor Seek(const Position& first, uint16_t last_slot) const {
+    return Cursor(this, first, last_slot);
+  }
 
  private:
   static Hash HashOf(const Position& position) { return {position.high, position.low}; }

@@ -362,9 +362,9 @@ Result<void> LmdbEngine::Scan(const Position& first, const Position& last,
   auto tree = tree_->Seek(first);
   if (!tree) return tl::unexpected(tree.error());
   Tree::Cursor& stored = **tree;
-  auto fresh = active_->Seek(first);
+  auto fresh = active_->Seek(first, last.slot);
   std::optional<ObjectBuffer::Cursor> old;
-  if (frozen_ != nullptr) old = frozen_->Seek(first);
+  if (frozen_ != nullptr) old = frozen_->Seek(first, last.slot);
   for (;;) {
     // The least of the three heads; where they are equal the newer image counts.
     std::optional<Position> least;

@@ -99,8 +99,10 @@ std::shared_ptr<const std::vector<uint32_t>> ObjectBuffer::RunOf(uint32_t slot) 
   return run_;
 }
 
-ObjectBuffer::Cursor::Cursor(const ObjectBuffer* buffer, const Position& first)
-    : buffer_(buffer), slot_(first.slot) {
+ObjectBuffer::Cursor::Cursor(const ObjectBuffer* buffer, const Position& first, uint16_t last_slot)
+    : buffer_(buffer),
+      slot_(first.slot),
+      end_(std::min(uint32_t{last_slot} + 1, static_cast<uint32_t>(buffer->slot_heads_.size()))) {
   EnterSlots();
   if (!valid() || slot_ != first.slot) return;
   const auto at = std::lower_bound(
@@ -113,7 +115,7 @@ ObjectBuffer::Cursor::Cursor(const ObjectBuffer* buffer, const Position& first)
   }
 }
 
-// Goes to the first entry of this slot or of the next that has one.
+// Goes to the first entry of this slot or of the next that has one, before the end.
 void ObjectBuffer::Cursor::EnterSlots() {
   while (valid() && buffer_->slot_heads_[slot_] == 0) ++slot_;
   at_ = 0;

@@ -37,24 +37,28 @@ class ObjectBuffer {
   // All entries in the order of their positions. O(n log n).
   std::vector<const Entry*> InOrder() const;
 
-  // Walks on in order from a position. Valid until the next Set; the loop's thread only.
+  // Walks in order from a position to the end of a slot: looking for the next entry of a buffer
+  // that holds few would be a walk of its own. Valid until the next Set; the loop's thread only.
   class Cursor {
    public:
-    bool valid() const { return slot_ < buffer_->slot_heads_.size(); }
+    bool valid() const { return slot_ < end_; }
     const Entry& entry() const;
     void Next();
 
    private:
     friend class ObjectBuffer;
-    Cursor(const ObjectBuffer* buffer, const Position& first);
+    Cursor(const ObjectBuffer* buffer, const Position& first, uint16_t last_slot);
     void EnterSlots();
 
     const ObjectBuffer* buffer_;
     uint32_t slot_;
+    uint32_t end_;
     std::shared_ptr<const std::vector<uint32_t>> run_;  // the slot's entries in order
     size_t at_ = 0;
   };
-  Cursor Seek(const Position& first) const { return Cursor(this, first); }
+  Cursor Seek(const Position& first, uint16_t last_slot) const {
+    return Cursor(this, first, last_slot);
+  }
 
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }

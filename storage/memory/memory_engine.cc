@@ -55,7 +55,7 @@ uint64_t MemoryEngine::Drop(const Position& position) {
 
 Result<void> MemoryEngine::Scan(const Position& first, const Position& last,
                                 const Visitor& visit) const {
-  for (auto cursor = records_.Seek(first); cursor.valid(); cursor.Next()) {
+  for (auto cursor = records_.Seek(first, last.slot); cursor.valid(); cursor.Next()) {
     const Position position = cursor.position();
     if (position > last || !visit(position, cursor.value().view())) break;
   }

@@ -21,7 +21,7 @@ Position RandomPosition(Random* random, uint16_t slots) {
 void ExpectEqual(const ObjectBuffer& buffer, const Model& model) {
   ASSERT_EQ(buffer.size(), model.size());
   const auto all = buffer.InOrder();
-  auto cursor = buffer.Seek({});
+  auto cursor = buffer.Seek({}, kEngineSlots - 1);
   size_t i = 0;
   for (const auto& [position, value] : model) {
     const ObjectBuffer::Entry* found = buffer.Find(position);
@@ -40,7 +40,7 @@ TEST(ObjectBuffer, IsEmptyAtFirst) {
   const ObjectBuffer buffer;
   EXPECT_TRUE(buffer.empty());
   EXPECT_EQ(buffer.Find({1, 2, 3}), nullptr);
-  EXPECT_FALSE(buffer.Seek({}).valid());
+  EXPECT_FALSE(buffer.Seek({}, kEngineSlots - 1).valid());
   EXPECT_TRUE(buffer.InOrder().empty());
   EXPECT_EQ(buffer.held(), 0u);
 }
@@ -71,18 +71,22 @@ TEST(ObjectBuffer, SeeksFromAnyPosition) {
     buffer.Set(position, Image("x"), round);
     model[position] = {"x", round};
     const Position from = RandomPosition(&random, 16);
-    auto cursor = buffer.Seek(from);
+    const auto last_slot = static_cast<uint16_t>(random.Below(16));
+    auto cursor = buffer.Seek(from, last_slot);
     auto expected = model.lower_bound(from);
-    for (int i = 0; i < 20 && expected != model.end(); ++i, ++expected) {
+    const auto is_over = [&] {
+      return expected == model.end() || expected->first.slot > last_slot;
+    };
+    for (int i = 0; i < 20 && !is_over(); ++i, ++expected) {
       ASSERT_TRUE(cursor.valid());
       ASSERT_EQ(cursor.entry().position(), expected->first);
       cursor.Next();
     }
-    if (expected == model.end()) {
+    if (is_over()) {
       ASSERT_FALSE(cursor.valid());
     }
   }
-  EXPECT_FALSE(buffer.Seek(kLastPosition).valid());
+  EXPECT_FALSE(buffer.Seek(kLastPosition, kLastPosition.slot).valid());
 }
 
 }  // namespace
