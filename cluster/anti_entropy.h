@@ -22,7 +22,7 @@ class AntiEntropy {
  public:
   explicit AntiEntropy(NodeContext* context) : context_(context), sender_(context) {}
 
-  void SetRate(uint64_t bytes_per_second) { sender_.limit().SetRate(bytes_per_second); }
+  void SetRate(uint64_t bytes_per_second) { sender_.SetRate(bytes_per_second); }
 
   // DYN.REPAIR: answered when all live peers were compared with.
   void StartRepair(const Turn& turn, uint64_t client);

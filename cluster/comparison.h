@@ -24,7 +24,7 @@ namespace cartwheel {
 
 // How many versions of leaves one message lists; one side looks at no more of its own at a time.
 inline constexpr size_t kMaxLeafVersions = 512;
-inline constexpr size_t kMaxFetched = 64;
+inline constexpr size_t kMaxFetched = 256;
 
 class Comparison {
  public:

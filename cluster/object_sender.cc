@@ -61,7 +61,11 @@ void ObjectSender::OnPeerLost(NodeId peer) {
 
 // The jobs take turns, one object each.
 void ObjectSender::Pump(const Turn& turn) {
-  while (limit_.Ready(turn.now.mono_us)) {
+  while (turn.now.mono_us >= slice_us_) {
+    if (!limit_.Ready(turn.now.mono_us)) {
+      slice_us_ = limit_.ready_us() + kSliceUs;
+      break;
+    }
     auto it = std::find_if(jobs_.upper_bound(last_served_), jobs_.end(),
                            [](const auto& entry) { return CanSend(entry.second); });
     if (it == jobs_.end()) {
@@ -120,7 +124,7 @@ int64_t ObjectSender::NextDeadline() const {
   if (!flights_.empty()) next = flights_.begin()->second.deadline_us;
   const bool waits = std::any_of(jobs_.begin(), jobs_.end(),
                                  [](const auto& entry) { return CanSend(entry.second); });
-  return waits ? std::min(next, limit_.ready_us()) : next;
+  return waits ? std::min(next, std::max(limit_.ready_us(), slice_us_)) : next;
 }
 
 }  // namespace cartwheel

@@ -1,6 +1,7 @@
 // ObjectSender: gives peers this node's copies of keys, by MergeRequest, without haste: paced by a
-// rate, and so many in flight to each peer. It reads a record when its turn has come, and passes
-// over what is gone or cannot be read. For anti-entropy, whichever side asked.
+// rate in slices of kSliceUs (to be woken for every object would cost more than the objects do),
+// and so many in flight to each peer. It reads a record when its turn has come, and passes over
+// what is gone or cannot be read. For anti-entropy, whichever side asked.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -40,7 +41,12 @@ class ObjectSender {
   void Tick(const Turn& turn);
   int64_t NextDeadline() const;  // in mono_us
 
-  RateLimit& limit() { return limit_; }
+  // In bytes a second; 0: no limit.
+  void SetRate(uint64_t rate) {
+    limit_.SetRate(rate);
+    slice_us_ = 0;
+  }
+  const RateLimit& limit() const { return limit_; }
 
  private:
   struct Job {
@@ -61,6 +67,7 @@ class ObjectSender {
 
   // The coordinator's request ids are below, those of handoff above.
   static constexpr uint64_t kFirstRequest = uint64_t{1} << 62;
+  static constexpr int64_t kSliceUs = 4'000;
   static constexpr size_t kMaxInFlight = 64;
   static constexpr uint64_t kMaxBytesInFlight = 1 << 20;
 
@@ -75,6 +82,7 @@ class ObjectSender {
 
   NodeContext* context_;
   RateLimit limit_;
+  int64_t slice_us_ = 0;   // when the next slice begins
   uint64_t last_request_;  // begins anywhere: answers to an earlier start must not fit
   uint64_t last_job_ = 0;
   uint64_t last_served_ = 0;
