@@ -67,7 +67,7 @@ class ObjectSender {
 
   // The coordinator's request ids are below, those of handoff above.
   static constexpr uint64_t kFirstRequest = uint64_t{1} << 62;
-  static constexpr int64_t kSliceUs = 4'000;
+  static constexpr int64_t kSliceUs = 2'000;
   static constexpr size_t kMaxInFlight = 64;
   static constexpr uint64_t kMaxBytesInFlight = 1 << 20;
 
