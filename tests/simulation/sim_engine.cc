@@ -36,7 +36,7 @@ uint64_t SimEngine::Drop(const Position& position) {
   Account(position, it->second.whole(), false);
   if (!it->second.written.empty()) {
     dropped_damaged_ = true;
-  } else if (drop_observer_ && !IsHint(position)) {
+  } else if (drop_observer_) {
     drop_observer_(position, it->second.image);
   }
   undo_.push_back({applied_, position, std::move(it->second)});
@@ -111,6 +111,13 @@ std::optional<Position> SimEngine::Flip(uint64_t choice) {
 std::string_view SimEngine::Written(const Position& position) const {
   const auto it = records_.find(position);
   return it == records_.end() ? std::string_view() : std::string_view(it->second.whole());
+}
+
+std::string_view SimEngine::OnDisk(const Position& position) const {
+  const auto first = std::find_if(undo_.begin(), undo_.end(),
+                                  [&](const Undo& undo) { return undo.position == position; });
+  if (first == undo_.end()) return Written(position);
+  return first->old ? std::string_view(first->old->whole()) : std::string_view();
 }
 
 bool SimEngine::IsDamaged(const Position& position) const {

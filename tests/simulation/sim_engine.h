@@ -64,13 +64,15 @@ class SimEngine : public StorageEngine {
   uint64_t hints() const { return hints_; }
   // The record as it was written, whatever the disk made of it; empty: there is none.
   std::string_view Written(const Position& position) const;
+  // The same of what is synced.
+  std::string_view OnDisk(const Position& position) const;
   bool IsDamaged(const Position& position) const;
   bool HasDamaged() const;
   // Whether a damaged record was dropped since the last call: the next start hears of it.
   bool TakeDroppedDamaged() { return std::exchange(dropped_damaged_, false); }
 
   void set_put_observer(PutObserver observer) { observer_ = std::move(observer); }
-  // Whole records of keys that are dropped; hints and damaged ones are not told.
+  // Records that are dropped; damaged ones are not told.
   void set_drop_observer(PutObserver observer) { drop_observer_ = std::move(observer); }
   // Every image passes through this after it was observed: how mutants break the engine on purpose.
   void set_put_mutation(std::function<std::string(const Position&, std::string)> mutation) {

@@ -61,6 +61,24 @@ TEST(SimEngineTest, ALostTailGoesBackToTheLastSync) {
   EXPECT_EQ(engine.LeafSum(other.position.leaf()), 0U);
 }
 
+TEST(SimEngineTest, WhatIsOnDiskIsWhatALostTailLeaves) {
+  SimEngine engine(SyncPolicy::kEverySecond);
+  const Written one = RecordOf("k", 1);
+  const Written two = RecordOf("k", 2);
+  EXPECT_EQ(engine.OnDisk(one.position), "");
+  const uint64_t first = engine.Put(one.position, one.image);
+  ASSERT_TRUE(engine.Flush());
+  EXPECT_EQ(engine.OnDisk(one.position), "");
+  engine.MarkSynced(first);
+  engine.Put(two.position, two.image);
+  const uint64_t last = engine.Drop(two.position);
+  ASSERT_TRUE(engine.Flush());
+  EXPECT_EQ(engine.Written(one.position), "");
+  EXPECT_EQ(engine.OnDisk(one.position), one.image);
+  engine.MarkSynced(last);
+  EXPECT_EQ(engine.OnDisk(one.position), "");
+}
+
 TEST(SimEngineTest, AFlippedRecordIsDamagedUntilItIsDroppedAndComesBackWithALostTail) {
   SimEngine engine(SyncPolicy::kAlways);
   const Written one = RecordOf("k", 1);

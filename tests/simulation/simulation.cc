@@ -10,6 +10,7 @@
 #include "cluster/reaper.h"
 #include "storage/record.h"
 #include "tests/simulation/faults.h"
+#include "tests/simulation/keepers.h"
 #include "tests/simulation/workload.h"
 
 namespace cartwheel::sim {
@@ -107,6 +108,7 @@ class Run : public WorldObserver {
         faults_(FaultsOf(options, &random_)),
         checker_(TombstonesGo()),
         world_(world_options_, this),
+        keepers_(&world_),
         nemesis_(&world_, faults_, world_options_, random_.Next()),
         workload_(&world_, &checker_, options.ops_per_second, random_.Next(),
                   4 * world_options_.max_sync_us, TombstonesGo() && random_.Chance(2, 3)) {
@@ -159,8 +161,9 @@ class Run : public WorldObserver {
     TraceFailure();
   }
 
-  void OnDrop(int, const Position& position, std::string_view image) override {
-    checker_.OnDrop(position, image, world_.now_us());
+  void OnDrop(int node, const Position& position, std::string_view image) override {
+    if (!IsHint(position)) checker_.OnDrop(position, image, world_.now_us());
+    if (const auto wrong = keepers_.Judge(node, position, image)) checker_.Fail(*wrong);
     TraceFailure();
   }
 
@@ -342,6 +345,7 @@ class Run : public WorldObserver {
   const FaultSet faults_;
   Checker checker_;
   World world_;
+  Keepers keepers_;
   Nemesis nemesis_;
   Workload workload_;
   const CausalContext* given_ = nullptr;

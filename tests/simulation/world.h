@@ -55,7 +55,7 @@ class WorldObserver {
   // The process ended: operations that it had not answered never will be.
   virtual void OnNodeDown(int node) = 0;
   virtual void OnPut(int node, const Position& position, std::string_view image) = 0;
-  // A node drops its own copy of a key for good.
+  // A node drops its own copy of a key, or one that it kept for another, for good.
   virtual void OnDrop(int node, const Position& position, std::string_view image) = 0;
   // The next images stored by `node` come of this step. `given` is the context of the write that it
   // may mint, when that is known.
