@@ -36,10 +36,6 @@ std::optional<std::string> Keepers::Judge(int node, const Position& place,
          *wrong;
 }
 
-bool Keepers::HasLost(int node) const {
-  return world_->IsUp(node) && world_->node(node).MayHaveLost();
-}
-
 std::optional<std::string> Keepers::JudgeHint(const Position& key, const Object& object) const {
   size_t keepers = 0;
   size_t w = 0;
@@ -49,7 +45,7 @@ std::optional<std::string> Keepers::JudgeHint(const Position& key, const Object&
     for (const NodeId id : world_->node(i).ring().Replicas(key.slot)) {
       const int replica = world_->IndexOf(id);
       const bool has = ObjectIn(world_->engine(replica).OnDisk(key)).context.Covers(object.context);
-      keepers += has || HasLost(replica) ? 1 : 0;
+      keepers += has || world_->MayHaveLost(replica) ? 1 : 0;
     }
     break;
   }

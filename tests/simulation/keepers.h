@@ -29,7 +29,6 @@ class Keepers {
  private:
   std::optional<std::string> JudgeHint(const Position& key, const Object& object) const;
   std::optional<std::string> JudgeDead(const Position& key, const Object& object) const;
-  bool HasLost(int node) const;
 
   World* world_;
 };

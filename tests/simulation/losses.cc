@@ -20,7 +20,7 @@ bool Losses::MayStrike(int node) {
 }
 
 bool Losses::IsWhole(int node) const {
-  return world_->IsUp(node) && world_->node(node).ready() && !world_->node(node).MayHaveLost();
+  return world_->IsUp(node) && world_->node(node).ready() && !world_->MayHaveLost(node);
 }
 
 void Losses::Crash(int node, Loss loss) {

@@ -78,6 +78,10 @@ class World {
   void Start(int node);
   bool IsUp(int node) const { return at(node).node != nullptr; }
   const Node& node(int node) const { return *at(node).node; }
+  // It lost something, now or when it died, that the others have not given back yet.
+  bool MayHaveLost(int node) const {
+    return IsUp(node) ? at(node).node->MayHaveLost() : at(node).went_with_losses;
+  }
   const SimEngine& engine(int node) const { return at(node).engine; }
 
   // Steps the node with a client's operation. False when it is down; its answer comes to the
@@ -161,6 +165,7 @@ class World {
     bool early_sync_planned = false;
     uint64_t refused_for_room = 0;  // by this incarnation
     std::optional<int> crash_stage;
+    bool went_with_losses = false;  // what it had lost when it died was not repaired yet
   };
 
   SimNode& at(int node) { return *nodes_[static_cast<size_t>(node)]; }

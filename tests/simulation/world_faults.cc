@@ -19,9 +19,11 @@ std::vector<std::string> World::Crash(int node, Loss loss) {
   Trace("node " + std::to_string(node + 1) + " crashes" +
         std::string(kLost[static_cast<size_t>(loss)]));
   Note(7, static_cast<uint64_t>(node), static_cast<uint64_t>(loss), 0);
+  const bool was_behind = n.node->MayHaveLost();
   n.node.reset();
   std::vector<std::string> lost_hints = n.engine.Crash(loss);
   n.options.may_have_lost = n.engine.TakeDroppedDamaged() || loss != Loss::kNothing;
+  n.went_with_losses = was_behind || n.options.may_have_lost;
   n.waiting.clear();
   n.deferred.clear();
   ++n.incarnation;
