@@ -179,11 +179,7 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
         MarkFailed(op, asked.node);
       }
       if (!op->read.Enough()) CountBehind(op);
-      if (op->what == What::kDelete) {
-        FinishRead(turn, op);
-      } else {
-        CheckRead(turn, op);
-      }
+      CheckRead(turn, op);
       break;
     case Phase::kMinting:
       // Who has refused, or whose link was lost, may be well by now.
@@ -207,8 +203,8 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
 
 void Coordinator::OnFinal(const Turn& turn, Operation* op) {
   switch (op->phase) {
-    case Phase::kQueued: FinishNoQuorum(turn, op, 'R'); break;
-    case Phase::kReading: FinishNoQuorum(turn, op, op->what == What::kDelete ? 'W' : 'R'); break;
+    case Phase::kQueued:
+    case Phase::kReading: FinishNoQuorum(turn, op, 'R'); break;
     case Phase::kMinting:
     case Phase::kStoring: FinishNoQuorum(turn, op, 'W'); break;
     case Phase::kForwarded:

@@ -160,7 +160,6 @@ class Coordinator {
                 Object&& object);
   void CheckRead(const Turn& turn, Operation* op);
   void FinishRead(const Turn& turn, Operation* op);
-  void FailRead(const Turn& turn, Operation* op);
   void AnswerRead(const Turn& turn, Operation* op);
   void RepairReplied(const Turn& turn, Operation* op);
   void CompareUnasked(const Turn& turn, const KeyRef& key, uint64_t hash, NodeId holder,

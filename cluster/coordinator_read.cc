@@ -81,7 +81,7 @@ void Coordinator::SendRead(const Turn& turn, const Operation& op, const Asked& a
 bool Coordinator::ReadsAgain(const Turn& turn, Operation* op) {
   const bool lost = std::any_of(op->asked.begin(), op->asked.end(),
                                 [](const Asked& asked) { return asked.lost; });
-  if (!lost || op->again_us == kNever || op->explain || op->what == What::kDelete) return false;
+  if (!lost || op->again_us == kNever) return false;
   if (turn.now.mono_us < op->again_us) return true;
   op->again_us = kNever;
   ++context_->counters.asked_again;
@@ -168,15 +168,14 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
          op->asked.size() - settled() + op->read.answered() < op->r && AskNextReplica(turn, op)) {
   }
   const bool all_settled = settled() >= op->asked.size();
-  if (all_settled && !op->read.Enough() && NextCandidate(*op, true) == 0) CountBehind(op);
-  if (op->explain ? all_settled : op->read.Enough()) {
-    if (op->read.Enough()) {
-      FinishRead(turn, op);
-    } else {
-      FailRead(turn, op);
-    }
-  } else if (all_settled && NextCandidate(*op, true) == 0 && !ReadsAgain(turn, op)) {
-    FailRead(turn, op);
+  if (op->read.Enough() && (all_settled || !op->explain)) return FinishRead(turn, op);
+  if (!all_settled) return;
+  if (!op->explain && (NextCandidate(*op, true) != 0 || ReadsAgain(turn, op))) return;
+  CountBehind(op);
+  if (op->read.Enough()) {
+    FinishRead(turn, op);
+  } else {
+    FinishNoQuorum(turn, op, 'R');
   }
 }
 
@@ -195,14 +194,6 @@ void Coordinator::FinishRead(const Turn& turn, Operation* op) {
       AnswerRead(turn, op);
       break;
     case What::kPut: CHECK(false);
-  }
-}
-
-void Coordinator::FailRead(const Turn& turn, Operation* op) {
-  if (op->what == What::kDelete) {
-    FinishRead(turn, op);
-  } else {
-    FinishNoQuorum(turn, op, 'R');
   }
 }
 

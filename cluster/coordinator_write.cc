@@ -61,8 +61,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, DeleteOperation&& ope
 }
 
 void Coordinator::DeleteAfterRead(const Turn& turn, Operation* op) {
-  // With no answer at all the tombstone is put over what its minter holds.
-  if (op->read.answered() > 0 && op->read.merged().Newest(ViewOf(turn, *op)) == nullptr) {
+  if (op->read.merged().Newest(ViewOf(turn, *op)) == nullptr) {
     Reply(turn, op, op->after, DeleteAnswer{false});
     Free(op);
     return;

@@ -145,11 +145,11 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
   const auto replicas = context_->ring->Replicas(copy.position.slot);
   const auto alive = [&](NodeId node) { return context_->liveness.IsAlive(node); };
   copy.needs_target = std::find(replicas.begin(), replicas.end(), target) != replicas.end();
-  if (copy.needs_target && !alive(target)) {
-    if (!IsOverCap(object, turn.now)) return;
+  if (copy.needs_target && IsOverCap(object, turn.now)) {
     copy.needs_target = false;
     copy.gives_up = true;
   }
+  if (copy.needs_target && !alive(target)) return;
   if (std::count_if(replicas.begin(), replicas.end(), alive) < context_->ring->w()) return;
 
   const uint64_t id = ++last_id_;
@@ -233,7 +233,7 @@ void Handoff::Confirm(uint64_t id, NodeId node) {
     if (copy.target == kLeftOvers) {
       ++counters.left_overs_moved;
     } else {
-      ++(copy.gives_up ? counters.hints_given_up : counters.hints_delivered);
+      ++(copy.gives_up && !has(copy.target) ? counters.hints_given_up : counters.hints_delivered);
     }
     walks_[copy.target].released = true;
   }

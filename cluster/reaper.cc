@@ -112,8 +112,9 @@ void Reaper::Tick(const Turn& turn) {
   if (now_us < next_us_) return;
   next_us_ = now_us + kSliceUs;
   if (asked_) {
+    FinishWhenAllSaidSo(turn);
     // Somebody is away: what was proposed is found again in a later walk.
-    if (now_us >= deadline_us_) asked_.reset();
+    if (asked_ && now_us >= deadline_us_) asked_.reset();
     return;
   }
   if (!waiting_.empty() && waiting_.front().due_us <= now_us) {
@@ -173,8 +174,11 @@ void Reaper::Ask(const Turn& turn, Batch batch) {
     turn.Request(node, ReapRequest{.request = request_, .epoch = batch.epoch, .entries = entries});
   }
   asked_ = std::move(batch);
+  // What this node's own vote rests on has to be on its disk as well.
+  own_after_ = context_->replica.engine()->sequences().applied;
+  context_->replica.engine()->SyncSoon(own_after_);
   deadline_us_ = turn.now.mono_us + 4 * context_->options.replica_timeout_ms * 1000;
-  if (silent_.empty()) Finish(turn);
+  FinishWhenAllSaidSo(turn);
 }
 
 void Reaper::OnResponse(const Turn& turn, NodeId from, const ReapResponse& response) {
@@ -189,7 +193,12 @@ void Reaper::OnResponse(const Turn& turn, NodeId from, const ReapResponse& respo
     if (response.votes[i] != 1) asked_->entries[i].hash = 0;
   }
   silent_.erase(from);
-  if (silent_.empty()) Finish(turn);
+  FinishWhenAllSaidSo(turn);
+}
+
+void Reaper::FinishWhenAllSaidSo(const Turn& turn) {
+  const bool own_vote_counts = context_->replica.engine()->sequences().synced >= own_after_;
+  if (silent_.empty() && own_vote_counts) Finish(turn);
 }
 
 // A round is over, and nobody is against what is left.

@@ -57,6 +57,7 @@ class Reaper {
   void Ask(const Turn& turn, Batch batch);
   void Finish(const Turn& turn);
   void Commit(const Turn& turn, const Batch& batch);
+  void FinishWhenAllSaidSo(const Turn& turn);
   void Apply(const Turn& turn, const std::vector<Entry>& entries);
   // In multiples of tombstone-min-age.
   std::optional<int64_t> Patience(uint16_t slot) const;
@@ -77,7 +78,8 @@ class Reaper {
   // The round that is asked now, and who has not answered.
   std::optional<Batch> asked_;
   std::set<NodeId> silent_;
-  uint64_t request_;  // begins anywhere: answers to an earlier start must not fit
+  uint64_t request_;        // begins anywhere: answers to an earlier start must not fit
+  uint64_t own_after_ = 0;  // the sequence that this node's own vote rests on
   int64_t deadline_us_ = 0;
   std::deque<Batch> waiting_;  // for their second round
   // The walk: what it has found and not asked about yet, where it goes on, how much it has met.
