@@ -14,6 +14,10 @@
 #include "server/text.h"
 #include "server/version.h"
 
+// jemalloc's, where the process is linked with it.
+extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_bytes,
+                                             void* new_value, size_t new_bytes);
+
 namespace cartwheel {
 namespace {
 
@@ -22,6 +26,15 @@ constexpr int64_t kUsPerSecond = 1'000'000;
 template <typename Value>
 void Field(std::string* out, std::string_view name, const Value& value) {
   fmt::format_to(std::back_inserter(*out), "{}:{}\r\n", name, value);
+}
+
+// "jemalloc-5.3.0", as Redis names it, without what follows the version.
+std::string Allocator() {
+  const char* version = nullptr;
+  size_t bytes = sizeof(version);
+  if (mallctl == nullptr || mallctl("version", &version, &bytes, nullptr, 0) != 0) return "libc";
+  const std::string_view all = version;
+  return "jemalloc-" + std::string(all.substr(0, all.find('-')));
 }
 
 // "894.68K", as Redis writes sizes for people.
@@ -112,7 +125,7 @@ void MemorySection(const Server& server, std::string* out) {
   Bytes(out, "maxmemory", server.options.maxmemory_bytes);
   Field(out, "maxmemory_policy", "noeviction");
   Field(out, "mem_fragmentation_ratio", "1.00");
-  Field(out, "mem_allocator", "libc");
+  Field(out, "mem_allocator", Allocator());
 }
 
 void PersistenceSection(const Server& server, std::string* out) {

@@ -2,6 +2,7 @@
 // name them with the member they fill. A reader changes nothing when it returns false.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -61,6 +62,14 @@ bool ReadText(Options* options, Words words) {
   if (words[0].empty() && !kMayBeEmpty) return false;
   options->*kMember = words[0];
   return true;
+}
+
+// Text that stands between others in a line: printable, without blanks.
+template <auto kMember, size_t kMostBytes>
+bool ReadName(Options* options, Words words) {
+  const auto breaks = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
+  if (words.size() == 1 && std::any_of(words[0].begin(), words[0].end(), breaks)) return false;
+  return ReadText<kMember, kMostBytes, false>(options, words);
 }
 
 template <auto kMember>

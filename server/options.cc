@@ -30,7 +30,7 @@ constexpr OptionRow kTable[] = {
     {"bus-port", "port + 10000", "port of the cluster bus", false,
      ReadInteger<&Options::bus_port, 1, 65535>, PrintInteger<&Options::bus_port>},
     {"announce-host", "what is bound", "host that other nodes and clients are told", false,
-     ReadText<&Options::announce_host, 255, false>, PrintText<&Options::announce_host>},
+     ReadName<&Options::announce_host, 255>, PrintText<&Options::announce_host>},
     {"announce-port", "what is bound", "port that clients are told", false,
      ReadInteger<&Options::announce_port, 1, 65535>, PrintInteger<&Options::announce_port>},
     {"announce-bus-port", "what is bound", "bus port that other nodes are told", false,
@@ -63,7 +63,7 @@ constexpr OptionRow kTable[] = {
      false, ReadPartitioner, PrintPartitioner},
     {"weight", "1", "this node's capacity: its share of the ring", false, ReadWeight, PrintWeight},
     {"zone", "default", "this node's failure zone; replicas go to different zones first", false,
-     ReadText<&Options::zone, 255, false>, PrintText<&Options::zone>},
+     ReadName<&Options::zone, 255>, PrintText<&Options::zone>},
     {"replica-timeout", "500", "ms until a replica is given up for a request", true,
      ReadInteger<&Options::replica_timeout_ms, 1, kHourMs>,
      PrintInteger<&Options::replica_timeout_ms>},
@@ -222,9 +222,11 @@ Result<CommandLine> ParseCommandLine(std::span<const char* const> arguments) {
   }
   if (result.help || result.version) return result;
   if (!arguments.empty() && !std::string_view(arguments[0]).starts_with("--")) {
-    result.config_file = std::filesystem::absolute(arguments[0]).string();
     const Result<std::string> text = ReadFile(arguments[0]);
     if (!text) return tl::unexpected(text.error());
+    std::error_code error;
+    result.config_file = std::filesystem::absolute(arguments[0], error).string();
+    if (error) result.config_file = arguments[0];
     const Result<void> parsed = ParseConfig(*text, arguments[0], &result.options);
     if (!parsed) return tl::unexpected(parsed.error());
     arguments = arguments.subspan(1);

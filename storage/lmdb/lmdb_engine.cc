@@ -95,7 +95,10 @@ Result<void> LmdbEngine::JudgeLastRun() {
   const auto last = ReadLastRun(options_.files, options_.dir);
   if (!last) return tl::unexpected(last.error());
   made_new_ = !last->has_value();
-  if (!made_new_) may_have_lost_ = WhatMayBeLost(**last, options_.boot);
+  if (!made_new_) {
+    may_have_lost_ = WhatMayBeLost(**last, options_.boot);
+    if (tree_->made_new()) may_have_lost_ = "tree.mdb is gone";
+  }
   if (!replay().cut.empty()) may_have_lost_ = "the log was cut off at " + replay().cut;
   if (!replay().damaged.empty()) {
     may_have_lost_ = "damage in the log was skipped at " + replay().damaged.front();

@@ -62,6 +62,7 @@ tl::unexpected<Status> Tree::Parts::Fail(const char* action, int error) const {
 Result<void> Tree::Parts::OpenEnvironment(uint64_t map_bytes) {
   struct stat info;
   const bool exists = ::stat(path.c_str(), &info) == 0;
+  made_new = !exists;
   const uint64_t file_bytes = exists ? static_cast<uint64_t>(info.st_size) : 0;
   while (map_bytes < 2 * file_bytes) map_bytes *= 2;
   if (int error = mdb_env_create(&env); error != 0) return Fail("cannot open", error);
@@ -130,6 +131,8 @@ Result<std::unique_ptr<Tree>> Tree::Open(const std::string& path, uint64_t map_b
   if (auto done = parts->OpenDatabases(); !done) return tl::unexpected(done.error());
   return std::unique_ptr<Tree>(new Tree(std::move(parts)));
 }
+
+bool Tree::made_new() const { return parts_->made_new; }
 
 Result<void> Tree::BeginRead() {
   if (parts_->reading) return {};

@@ -35,6 +35,9 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
+  // There was no data file.
+  bool made_new() const;
+
   // The loop's thread.
   Result<std::optional<std::string_view>> Get(const Position& position);  // valid until EndTurn
   void EndTurn();

@@ -39,6 +39,7 @@ struct Tree::Parts {
   MDB_dbi meta = 0;
   MDB_txn* read = nullptr;
   bool reading = false;
+  bool made_new = false;
 
   ~Parts() {
     if (read != nullptr) mdb_txn_abort(read);

@@ -305,9 +305,11 @@ class Run : public WorldObserver {
         latest.push_back(world_.clock(world_.IndexOf(id)).LatestWallMs(world_.now_us()));
       }
     }
+    if (latest.empty()) return INT64_MAX;
     std::sort(latest.begin(), latest.end());
-    const size_t holders = latest.size() - world_options_.settings.w + 1;
-    return holders > latest.size() ? INT64_MAX : latest[holders - 1];
+    // W of a ring of fewer nodes are all of them.
+    const size_t w = std::min<size_t>(world_options_.settings.w, latest.size());
+    return latest[latest.size() - w];
   }
 
   Position PositionAt(size_t key) const {

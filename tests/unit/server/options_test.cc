@@ -164,6 +164,9 @@ TEST(OptionsTest, SeveralWordsOfAFlagAreOneValue) {
 TEST(OptionsTest, TheCommandLineNamesWhatIsWrong) {
   EXPECT_EQ(ErrorOf({"--nonsense", "7"}), "unknown option 'nonsense' (value '7')");
   EXPECT_EQ(ErrorOf({"--port"}), "option 'port': bad value ''");
+  EXPECT_EQ(ErrorOf({"--announce-host", "a b"}), "option 'announce-host': bad value 'a b'");
+  EXPECT_EQ(ErrorOf({"--zone", "a\nb"}), "option 'zone': bad value 'a\nb'");
+  EXPECT_EQ(ErrorOf({""}), "config file '': cannot be read");
   EXPECT_EQ(ErrorOf({"--port", "1", "2"}), "option 'port': bad value '1 2'");
   EXPECT_EQ(ErrorOf({"/nowhere/x.conf"}), "config file '/nowhere/x.conf': cannot be read");
   EXPECT_EQ(ErrorOf({"/tmp"}), "config file '/tmp': cannot be read");

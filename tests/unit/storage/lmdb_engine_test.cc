@@ -155,6 +155,25 @@ TEST_F(LmdbEngineTest, SaysWhenAStartMayHaveLostSomething) {
   EXPECT_EQ(live(false), "it is not known how the last run ended");
 }
 
+TEST_F(LmdbEngineTest, NoticesThatItsTreeIsGone) {
+  LmdbOptions options = Options();
+  options.boot = std::string(kBootBytes, 'a');
+  auto engine = Open(options);
+  ASSERT_TRUE(waker_.FlushUntil(engine.get(), [&] { return engine->stats().checkpoints > 0; }));
+  Put(engine.get(), 1, 1);
+  ASSERT_TRUE(engine->Flush());
+  // What a kill -9 leaves now, whole and without its tree.
+  const ScratchDirectory copies;
+  for (const bool whole : {true, false}) {
+    const fs::path copy = fs::path(copies.path()) / (whole ? "whole" : "part");
+    fs::copy(options.dir, copy);
+    if (!whole) fs::remove(copy / "tree.mdb");
+    LmdbOptions copied = options;
+    copied.dir = copy;
+    EXPECT_EQ(Open(copied)->may_have_lost(), whole ? "" : "tree.mdb is gone");
+  }
+}
+
 TEST_F(LmdbEngineTest, LocksItsDirectory) {
   const auto engine = Open(Options());
   const auto second = LmdbEngine::Open(Options());
