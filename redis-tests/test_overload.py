@@ -126,6 +126,19 @@ class ClientsThatDoNotRead(unittest.TestCase):
                 with node.connect() as other:
                     self.assertEqual(other.call("PING"), "PONG")
 
+    def test_reads_in_flight_count_before_their_replies_are_there(self):
+        with Cluster(3) as cluster:
+            node = cluster.nodes[0]
+            with node.connect() as connection:
+                connection.call("SET", "large", b"x" * (1 << 20))
+            before = info(node, "memory", "used_memory_rss")
+            with socket.create_connection(("127.0.0.1", node.port), 20) as greedy:
+                greedy.sendall(1000 * encoded("GET", "large"))
+                time.sleep(2)
+                self.assertLess(info(node, "memory", "used_memory_rss") - before, 250 << 20)
+                with node.connect() as other:
+                    self.assertEqual(other.call("PING"), "PONG")
+
     def test_past_its_limit_it_is_closed_and_counted(self):
         with Cluster(1, client_output_buffer_limit="normal 8mb 0 0") as cluster:
             node = cluster.nodes[0]

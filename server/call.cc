@@ -90,6 +90,7 @@ void Call::Reset() {
   if (scratch.capacity() > kKeptReplyBytes) scratch.shrink_to_fit();
   after_ = 0;
   held_bytes_ = 0;
+  reserved_bytes_ = 0;
   registered_ = false;
   finished_ = false;
   key_hashes_.clear();

@@ -183,6 +183,7 @@ class Call {
   std::string own_reply_;
   uint64_t after_ = 0;  // the storage sequence the reply must wait for
   size_t held_bytes_ = 0;
+  size_t reserved_bytes_ = 0;         // for the reply to a read that is in flight
   std::vector<uint64_t> key_hashes_;  // of the keys it holds up
 };
 

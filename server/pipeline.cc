@@ -165,6 +165,7 @@ Call* Pipeline::Begin(const CommandRow* row) {
   call->db_ = session_.db;
   if (oldest_ == nullptr) {
     oldest_ = call;
+    oldest_from_ = Answered();
     call->reply_ = &output_;
   } else {
     newest_->next_ = call;
@@ -209,6 +210,20 @@ void Pipeline::Register(Call* call, std::span<const std::string_view> args) {
   });
   for (const std::string_view arg : args) call->held_bytes_ += arg.size();
   call_bytes_ += call->held_bytes_;
+  if (!writes) Reserve(call);
+}
+
+void Pipeline::Reserve(Call* call) {
+  call->reserved_bytes_ = expected_reply_;
+  call_bytes_ += call->reserved_bytes_;
+}
+
+void Pipeline::NoteReply(Call* call) {
+  if (call->reserved_bytes_ == 0) return;
+  call_bytes_ -= std::exchange(call->reserved_bytes_, 0);
+  const uint64_t own = call->own_reply_.size();
+  const uint64_t bytes = call == oldest_ ? Answered() - oldest_from_ : own;
+  expected_reply_ = std::max<size_t>({bytes, expected_reply_ - expected_reply_ / 8, 1});
 }
 
 void Pipeline::Unregister(Call* call) {
@@ -225,6 +240,7 @@ void Pipeline::Unregister(Call* call) {
 void Pipeline::Finish(Call* call) {
   if (call->registered_) Unregister(call);
   if (executing_ == call) executing_ = nullptr;
+  NoteReply(call);
   call->finished_ = true;
   if (call == oldest_) {
     Retire();
@@ -246,6 +262,7 @@ void Pipeline::Retire() {
   while (oldest_ != nullptr) {
     Call* const call = oldest_;
     if (call->reply_ == &call->own_reply_) {
+      oldest_from_ = Answered();
       output_.append(call->own_reply_);
       call->own_reply_.clear();
       call->reply_ = &output_;
@@ -288,6 +305,7 @@ std::string_view Pipeline::Writable(uint64_t stored) {
 
 void Pipeline::Consume(size_t bytes) {
   CHECK(bytes <= output_.size());
+  consumed_ += bytes;
   if (bytes == output_.size()) {
     output_.clear();
     if (output_.capacity() > kKeptOutputBytes) output_.shrink_to_fit();
@@ -301,6 +319,7 @@ void Pipeline::Consume(size_t bytes) {
 
 void Pipeline::Swap(std::string* empty) {
   CHECK(marks_.empty() && empty->empty());
+  consumed_ += output_.size();
   output_.swap(*empty);
   session_.output_bytes = 0;
   if (MayGoOn()) wake_();

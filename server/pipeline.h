@@ -26,6 +26,8 @@ class Pipeline {
   static constexpr size_t kMaxCalls = 1024;
   static constexpr size_t kMaxCallBytes = 16 << 20;
   static constexpr size_t kMaxOutputBytes = 16 << 20;
+  // What the reply to a read is taken for before there was one.
+  static constexpr size_t kFirstReplyBytes = 256 << 10;
 
   // `wake` is called when the pipeline has output or can go on with its input, from outside of
   // Process; it may be called again and again.
@@ -95,6 +97,9 @@ class Pipeline {
   void ReplyError(std::string_view line);
   void Register(Call* call, std::span<const std::string_view> args);
   void Unregister(Call* call);
+  void Reserve(Call* call);
+  void NoteReply(Call* call);
+  uint64_t Answered() const { return consumed_ + output_.size(); }
   void Finish(Call* call);
   void Progress(Call* call);  // a part of its reply may be there
   void Retire();
@@ -115,6 +120,11 @@ class Pipeline {
   Call* newest_ = nullptr;
   size_t calls_ = 0;
   size_t call_bytes_ = 0;
+  // The bytes of a read's reply are known only when it is there, and then nothing can be done about
+  // them: a read in flight counts with as many as the largest of the last ones.
+  size_t expected_reply_ = kFirstReplyBytes;
+  uint64_t consumed_ = 0;     // of the output, so far
+  uint64_t oldest_from_ = 0;  // where in all output the oldest call's reply begins
 
   // Of the calls whose operations are outstanding.
   absl::flat_hash_map<uint64_t, KeyUse> keys_;
