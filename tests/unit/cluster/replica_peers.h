@@ -102,7 +102,8 @@ class ReplicaPeers {
   // Every node knows the ring from now on.
   void Begin() {
     for (const auto& [id, peer] : peers_) {
-      Call(id, [&](const Turn& turn) { peer->anti_entropy.OnRingChanged(turn); });
+      AntiEntropy* const anti_entropy = &peer->anti_entropy;  // clang 14 captures no bindings
+      Call(id, [&](const Turn& turn) { anti_entropy->OnRingChanged(turn); });
     }
   }
   template <typename Work>
