@@ -411,9 +411,10 @@ void Checker::Lost(int64_t since_us, int64_t now_us) {
   lost_us_ = now_us;
   for (KeyState& state : keys_) {
     const auto is_lost = [&](const Version& version) {
+      if (version.dropped) return false;
+      if (version.acknowledged) return version.acknowledged_us >= since_us;
       // One of several that an acknowledged delete may be was minted a little before its answer.
-      if (version.may_be_acknowledged) return version.minted_us >= since_us - kLongestAnswerUs;
-      return version.acknowledged && !version.dropped && version.acknowledged_us >= since_us;
+      return version.may_be_acknowledged && version.minted_us >= since_us - kLongestAnswerUs;
     };
     if (std::none_of(state.versions.begin(), state.versions.end(), is_lost)) continue;
     state.uncovered.clear();
