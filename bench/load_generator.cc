@@ -252,7 +252,7 @@ void Generator::Run() {
     }
   }
   finished_ = NowNs();
-  unanswered_ = owed_;
+  unanswered_ = owed_ + busy_.size();
   if (owed_ > 0) {
     longest_stall_ns_ = std::max(longest_stall_ns_, finished_ - quiet_since_);
     // What never came is at least this late: leaving it out would flatter the percentiles.

@@ -210,10 +210,7 @@ void Pipeline::Register(Call* call, std::span<const std::string_view> args) {
   });
   for (const std::string_view arg : args) call->held_bytes_ += arg.size();
   call_bytes_ += call->held_bytes_;
-  if (!writes) Reserve(call);
-}
-
-void Pipeline::Reserve(Call* call) {
+  if (writes) return;
   call->reserved_bytes_ = expected_reply_;
   call_bytes_ += call->reserved_bytes_;
 }
@@ -221,8 +218,7 @@ void Pipeline::Reserve(Call* call) {
 void Pipeline::NoteReply(Call* call) {
   if (call->reserved_bytes_ == 0) return;
   call_bytes_ -= std::exchange(call->reserved_bytes_, 0);
-  const uint64_t own = call->own_reply_.size();
-  const uint64_t bytes = call == oldest_ ? Answered() - oldest_from_ : own;
+  const uint64_t bytes = call == oldest_ ? Answered() - oldest_from_ : call->own_reply_.size();
   expected_reply_ = std::max<size_t>({bytes, expected_reply_ - expected_reply_ / 8, 1});
 }
 

@@ -97,7 +97,6 @@ class Pipeline {
   void ReplyError(std::string_view line);
   void Register(Call* call, std::span<const std::string_view> args);
   void Unregister(Call* call);
-  void Reserve(Call* call);
   void NoteReply(Call* call);
   uint64_t Answered() const { return consumed_ + output_.size(); }
   void Finish(Call* call);
