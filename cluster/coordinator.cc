@@ -147,7 +147,10 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
         }
         break;
       case Phase::kMinting:
-        if (op->asked.back().node == peer && !HasFailed(*op, peer)) TryNextMinter(turn, op);
+        if (op->asked.back().node == peer && !HasFailed(*op, peer)) {
+          op->version.retried = true;
+          TryNextMinter(turn, op);
+        }
         break;
       case Phase::kForwarded:
         Reply(turn, op, 0, Unknown{});
@@ -183,7 +186,10 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
       break;
     case Phase::kMinting:
       // Who has refused, or whose link was lost, may be well by now.
-      if (!HasFailed(*op, op->asked.back().node)) context_->liveness.Suspect(op->asked.back().node);
+      if (!HasFailed(*op, op->asked.back().node)) {
+        op->version.retried = true;
+        context_->liveness.Suspect(op->asked.back().node);
+      }
       TryNextMinter(turn, op);
       break;
     case Phase::kStoring:

@@ -45,10 +45,10 @@ void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
   op->asked.push_back({.node = node});
   UpdateRequest request{.request = op->id,
                         .epoch = context_->epoch(),
-                        .operation = 0,
                         .r = op->r,
                         .w = op->w,
                         .db = op->key.db,
+                        .stamp = context_->StampOf(turn),
                         .update = std::move(op->update),
                         .key = op->key.bytes};
   turn.Request(node, request);
@@ -67,6 +67,16 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   }
   // A refusal is the answer to all that the link may bring again.
   if (!RememberUpdate(from, request.request)) return;
+  // Who asked has told its client "unknown", or soon will: the outcome must not come long after.
+  const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
+  if (waited_us > context_->options.replica_timeout_ms * 1000 / 2) {
+    ++context_->counters.updates_too_late;
+    UpdateResponse refusal;
+    refusal.request = request.request;
+    refusal.result.text = "the update came too late to the node that was asked: nothing is written";
+    turn.Respond(from, refusal);
+    return;
+  }
   if (context_->replica.engine()->Full()) {
     ++context_->counters.disk_full_refusals;
     UpdateResponse refusal;
@@ -142,6 +152,11 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
     Free(op);
     LeaveQueue(turn, position, id);
   };
+  const int64_t since_us = turn.now.mono_us - op->started_us;
+  if (op->peer != 0 && since_us > 2 * context_->options.replica_timeout_ms * 1000) {
+    ++context_->counters.updates_too_late;
+    return fail({ErrorCode::kIo, "the update took too long: nothing is written"});
+  }
   // What the quorum knows becomes our own copy; the update then acts on that, so that a write which
   // came here in the meantime is seen as well.
   op->sloppy = op->sloppy || !op->read.AllReplicas();

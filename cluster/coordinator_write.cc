@@ -35,6 +35,7 @@ bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* o
   const KeyRef key = context_->Locate(operation->key.db, operation->key.bytes);
   if (!context_->Replicates(key.position.slot, context_->self())) return false;
   NewVersion version{.operation = NewOperationId(&context_->random),
+                     .retried = false,
                      .context = {},
                      .plain = !operation->context.has_value(),
                      .kind = operation->kind,
@@ -108,6 +109,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .operation = op->version.operation,
                                    .plain = op->version.plain,
                                    .may_pass = may_pass,
+                                   .retried = op->version.retried,
                                    .kind = op->version.kind,
                                    .expires_at_ms = op->version.expires_at_ms,
                                    .hint_for = hint_for,
@@ -172,7 +174,9 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
     return;
   }
   for (Sibling& sibling : minted.delta.siblings) {
-    if (sibling.operation == op->version.operation) sibling.bytes = op->version.bytes;
+    if (sibling.operation != op->version.operation) continue;
+    sibling.bytes = op->version.bytes;
+    sibling.retried = op->version.retried;  // elsewhere too, when this answer came late
   }
   OnMinted(turn, op, std::move(minted), *minter);
 }
@@ -182,7 +186,11 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
   EnterStep(turn, op, Phase::kStoring);
   op->after = minted.sequence;
   op->write.Stored(minter.node, minter.hint_for != 0);
-  if (!op->version.plain) op->put_context = minted.delta.context;
+  if (!op->version.plain) {
+    // Whom another has replaced already need not know by what.
+    const bool is_there = minted.delta.Find(op->version.operation) != nullptr;
+    op->put_context = is_there ? minted.delta.context : op->version.context;
+  }
   op->delta.clear();
   EncodeObject(minted.delta, &op->delta);
   absl::InlinedVector<NodeId, 4> down;

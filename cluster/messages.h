@@ -63,6 +63,7 @@ struct MintRequest {
   uint64_t operation = 0;
   bool plain = true;      // the context is joined with all that the replica holds
   bool may_pass = false;  // a replica that is not up to date may leave it to another
+  bool retried = false;   // a node that was asked before may have minted it
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
   NodeId hint_for = 0;  // 0: the asked node is one of the key's replicas
@@ -101,15 +102,15 @@ struct MergeResponse {
   bool stored = false;
 };
 
-// A read-modify-write, sent to the key's first live node.
+// A read-modify-write, sent to the key's first live node. One that waited long is refused.
 struct UpdateRequest {
   static constexpr uint8_t kType = 18;
   uint64_t request = 0;
   uint64_t epoch = 0;
-  uint64_t operation = 0;
   uint8_t r = 0;
   uint8_t w = 0;
   uint32_t db = 0;
+  Stamp stamp;
   Update update;
   std::string_view key;
 };

@@ -13,8 +13,14 @@ namespace {
 
 bool AllDead(const Object& object, const View& view) { return object.Newest(view) == nullptr; }
 
-// Only the actors of what is alive are left in the context.
+bool CanBePruned(const Object& object) {
+  return object.context.size() > Reaper::kLongContext || !object.replaced.empty();
+}
+
+// No replaced operations are left, and of a long context only the actors of what is alive.
 void Prune(Object* object) {
+  object->replaced.clear();
+  if (object->context.size() <= Reaper::kLongContext) return;
   absl::InlinedVector<CausalContext::Entry, 1> entries;
   std::vector<Dot> cloud;
   const auto is_of = [&](const Actor& actor) {
@@ -68,7 +74,7 @@ bool Reaper::MayGo(const Now& now, const RecordView& record, const Object& objec
     if (HybridClock::ToWall(sibling.time) > before_ms) return false;
     if (sibling.expires_at_ms > before_ms) return false;
   }
-  return AllDead(object, view) || object.context.size() > kLongContext;
+  return AllDead(object, view) || CanBePruned(object);
 }
 
 // The first of the replicas proposes as soon as it may; the others, for what that one does not have
@@ -250,7 +256,7 @@ void Reaper::Apply(const Turn& turn, const std::vector<Entry>& entries) {
     if (AllDead(object, context_->ViewOf(record->db, turn.now))) {
       context_->replica.Drop(key, entry.hash);
       ++context_->counters.tombstones_dropped;
-    } else if (object.context.size() > kLongContext) {
+    } else if (CanBePruned(object)) {
       Prune(&object);
       context_->replica.Replace(key, object);
       ++context_->counters.contexts_pruned;

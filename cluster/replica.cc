@@ -19,13 +19,6 @@ Status Collision(const KeyRef& key) {
   return {ErrorCode::kCollision, "another key has the hash of '" + std::string(key.bytes) + "'"};
 }
 
-const Sibling* FindOperation(const Object& object, uint64_t operation) {
-  for (const Sibling& sibling : object.siblings) {
-    if (sibling.operation == operation) return &sibling;
-  }
-  return nullptr;
-}
-
 bool Expires(const Sibling& sibling) {
   return sibling.kind == Kind::kValue && sibling.expires_at_ms != 0;
 }
@@ -179,9 +172,12 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
   if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
     return tl::unexpected(std::move(done.error()));
   }
-  if (const Sibling* done = FindOperation(current.object, version.operation)) {
+  if (const Sibling* done = current.object.Find(version.operation)) {
     return Minted{version.plain ? current.object : DeltaOf(version.context, *done),
                   current.sequence};
+  }
+  if (current.object.Replaced(version.operation)) {
+    return Minted{std::move(current.object), current.sequence};
   }
   uint64_t mark = 0;
   Sibling sibling;
@@ -195,24 +191,27 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
   sibling.operation = version.operation;
   sibling.expires_at_ms = version.expires_at_ms;
   sibling.kind = version.kind;
+  sibling.retried = version.retried;
   sibling.bytes = std::move(version.bytes);
 
   Minted minted;
+  Object next = std::move(current.object);
+  const size_t siblings_before = next.siblings.size();
+  const size_t bytes_before = ByteSize(next);
   if (version.plain) {
     // A plain write's delta is all that stays: nothing here is left uncovered.
-    minted.delta = DeltaOf(version.context, std::move(sibling));
-    if (PastBounds(minted.delta, current.object.siblings.size(), ByteSize(current.object))) {
+    PutInto(&next, version.context, std::move(sibling));
+    minted.delta = std::move(next);
+    if (PastBounds(minted.delta, siblings_before, bytes_before)) {
       return Error(ErrorCode::kTooMany, "the value is past object-max-bytes");
     }
     minted.sequence =
         Store(key, minted.delta, VersionHash(key.position, minted.delta), mark, current);
     return minted;
   }
-  minted.delta = DeltaOf(version.context, sibling);
-  Object next = std::move(current.object);
-  const size_t siblings_before = next.siblings.size();
-  const size_t bytes_before = ByteSize(next);
-  PutInto(&next, version.context, std::move(sibling));
+  PutInto(&next, version.context, sibling);
+  minted.delta.replaced = next.replaced;
+  PutInto(&minted.delta, version.context, std::move(sibling));
   DropDeadBytes(&next, view);
   if (PastBounds(next, siblings_before, bytes_before)) {
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
@@ -238,19 +237,24 @@ Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int
   StoredVersion current;
   if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
   const auto siblings = current.object.siblings;
-  Minted minted;
+  CausalContext given;
+  for (const Sibling& sibling : siblings) {
+    if (!sibling.LiveAt(view)) given.Add(sibling.dot);
+  }
   // Oldest first, so that the new times keep the order.
   for (size_t i = siblings.size(); i-- > 0;) {
     if (!siblings[i].LiveAt(view)) continue;
     Sibling sibling = siblings[i];
+    given.Add(sibling.dot);
     sibling.dot = NextDot(current, CausalContext(), view.wall_ms, &current.mark);
     sibling.time = std::max(clock_->Tick(view.wall_ms), sibling.time + 1);
     sibling.operation = operation + i;
+    sibling.retried = false;
     sibling.expires_at_ms = expires_at_ms;
-    current.object.context.Add(sibling.dot);
-    PutInto(&minted.delta, CausalContext(), std::move(sibling));
+    PutInto(&current.object, given, std::move(sibling));
   }
-  minted.delta.context = current.object.context;
+  Minted minted;
+  minted.delta = std::move(current.object);
   minted.sequence =
       Store(key, minted.delta, VersionHash(key.position, minted.delta), current.mark, current);
   return minted;

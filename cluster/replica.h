@@ -52,6 +52,7 @@ struct StoredVersion : VersionHead {
 // What is to be minted.
 struct NewVersion {
   uint64_t operation = 0;
+  bool retried = false;   // a node that was asked before may have minted it
   CausalContext context;  // what the writer has seen
   bool plain = false;     // the context is joined with all that this replica holds
   Kind kind = Kind::kValue;
@@ -60,6 +61,7 @@ struct NewVersion {
 
   void Clear() {
     operation = 0;
+    retried = false;
     context.Clear();
     plain = false;
     kind = Kind::kValue;
@@ -107,7 +109,9 @@ class Replica {
   Result<void> LoadKept(const KeyRef& key, std::span<const NodeId> nodes, StoredVersion* version);
 
   // Applies a write here under a new dot. An operation that was minted here before is not minted
-  // again: its delta is returned. kTooMany, kFull, kCollision: nothing was written.
+  // again: its delta is returned; nor is one that was replaced since: that is what replaced it, and
+  // `version` as it was. kTooMany, kFull,
+  // kCollision: nothing was written.
   Result<Minted> Mint(const KeyRef& key, NewVersion&& version, const View& view);
   // The same on a copy that is kept for another: a plain write replaces all that is kept for
   // `nodes`.

@@ -113,6 +113,7 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
     return;
   }
   NewVersion version{.operation = request.operation,
+                     .retried = request.retried,
                      .context = *std::move(given),
                      .plain = request.plain,
                      .kind = request.kind,

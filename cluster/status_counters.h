@@ -24,6 +24,7 @@ struct StatusCounters {
   uint64_t timeouts_widened = 0;  // because this node was late itself
   uint64_t updates_refused = 0;   // of peers, because too many are in flight here
   uint64_t mints_too_late = 0;    // requests refused because they had waited too long
+  uint64_t updates_too_late = 0;  // the same
   uint64_t merges_too_late = 0;
   uint64_t sloppy_reads = 0;  // with fewer than R of the N among who answered
   uint64_t reads_behind = 0;  // answered by nodes that may have lost something, for want of others

@@ -91,6 +91,7 @@ std::string HistoryChecker::Describe(size_t write) const {
 void HistoryChecker::LearnAnswer(size_t index) {
   const Write& write = history_.writes[index];
   if (write.outcome != Outcome::kAcknowledged || IsPlain(write)) return;
+  if (write.answer == write.given) return;  // minted twice, and replaced already
   const std::optional<Dot> dot = NewDot(write.given, write.answer);
   if (!dot) {
     Fail(Fault::kWrongAnswer,
@@ -227,12 +228,9 @@ void HistoryChecker::CheckReturnAfterDelete(const SeenSibling& sibling, size_t i
       missed = true;
       continue;
     }
-    // A plain write's answer does not name its dot, so the one that stayed may be a twin.
-    if (IsPlain(write) || standings_[index].dots.front() != sibling.dot) {
-      ++verdict_.returned_twins;
-    } else {
-      Fail(Fault::kResurrected, Describe(index) + " is back, deleted by " + Describe(i));
-    }
+    // It may be a twin of what the delete met: that goes with it.
+    Fail(Fault::kResurrected,
+         Describe(index) + " is back, deleted by " + Describe(i) + ", as " + ToString(sibling.dot));
     return;
   }
   verdict_.stale_reads += missed ? 1 : 0;

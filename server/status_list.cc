@@ -26,6 +26,7 @@ std::vector<Counter> CountersOf(const Server& server) {
           {"asked-again", counters.asked_again},
           {"timeouts-widened", counters.timeouts_widened},
           {"mints-too-late", counters.mints_too_late},
+          {"updates-too-late", counters.updates_too_late},
           {"merges-too-late", counters.merges_too_late},
           {"sloppy-reads", counters.sloppy_reads},
           {"reads-behind", counters.reads_behind},

@@ -1,6 +1,7 @@
 #include "storage/object.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -30,7 +31,8 @@ bool IsBetterCopy(const Sibling& candidate, const Sibling& than) {
   return candidate.bytes.size() > than.bytes.size();
 }
 
-// Of the siblings of one operation only the one with the greatest dot stays.
+// Of the siblings of one operation only the one with the greatest dot stays. Others that it does
+// not know of may be left of such an operation.
 void UniteOperations(Siblings* siblings) {
   for (size_t i = 0; i + 1 < siblings->size(); ++i) {
     if ((*siblings)[i].operation == 0) continue;
@@ -40,15 +42,56 @@ void UniteOperations(Siblings* siblings) {
         continue;
       }
       if ((*siblings)[j].dot > (*siblings)[i].dot) std::swap((*siblings)[i], (*siblings)[j]);
+      (*siblings)[i].retried = true;
       siblings->erase(siblings->begin() + static_cast<ptrdiff_t>(j));
     }
   }
 }
 
-// Narrows `winner`, whose context covers the other's, to what survives the merge of both: nothing
-// of the other survives that winner lacks, so that no sibling moves.
+// `sibling` of the object, or of a copy of it, was replaced.
+void NoteReplaced(const Sibling& sibling, Object* object) {
+  if (!sibling.retried) return;
+  std::vector<uint64_t>& replaced = object->replaced;
+  const auto place = std::lower_bound(replaced.begin(), replaced.end(), sibling.operation);
+  if (place != replaced.end() && *place == sibling.operation) return;
+  replaced.insert(place, sibling.operation);
+}
+
+// Whether the side with those siblings, which has seen `gone` and does not hold it, has replaced
+// it. Otherwise it has united it with a twin, and holds the one with the greater dot.
+bool WasReplaced(const Sibling& gone, const Siblings& siblings) {
+  return std::none_of(siblings.begin(), siblings.end(), [&gone](const Sibling& sibling) {
+    return sibling.operation == gone.operation && sibling.dot >= gone.dot;
+  });
+}
+
+void DropReplaced(Object* object) {
+  if (object->replaced.empty()) return;
+  Siblings& siblings = object->siblings;
+  siblings.erase(
+      std::remove_if(siblings.begin(), siblings.end(),
+                     [object](const Sibling& s) { return object->Replaced(s.operation); }),
+      siblings.end());
+}
+
+void JoinReplaced(const std::vector<uint64_t>& theirs, std::vector<uint64_t>* mine) {
+  if (theirs.empty()) return;
+  std::vector<uint64_t> joined;
+  joined.reserve(mine->size() + theirs.size());
+  std::set_union(mine->begin(), mine->end(), theirs.begin(), theirs.end(),
+                 std::back_inserter(joined));
+  *mine = std::move(joined);
+}
+
+// Narrows `winner` to what survives of it, and notes what the merge of both replaces. When its
+// context covers the other's that is the whole merge: nothing of the other survives that winner
+// lacks, so that no sibling moves.
 void MergeCovered(Object* winner, Object* covered) {
   Siblings& siblings = winner->siblings;
+  for (const Sibling& theirs : covered->siblings) {
+    const bool seen = theirs.retried && winner->context.Contains(theirs.dot);
+    if (seen && WasReplaced(theirs, siblings)) NoteReplaced(theirs, winner);
+  }
   for (size_t i = 0; i < siblings.size();) {
     if (!covered->context.Contains(siblings[i].dot)) {
       ++i;
@@ -56,18 +99,33 @@ void MergeCovered(Object* winner, Object* covered) {
     }
     Sibling* copy = Find(covered->siblings, siblings[i].dot);
     if (copy == nullptr) {
+      if (WasReplaced(siblings[i], covered->siblings)) NoteReplaced(siblings[i], winner);
       siblings.erase(siblings.begin() + static_cast<ptrdiff_t>(i));
       continue;
     }
+    siblings[i].retried |= copy->retried;
     if (IsBetterCopy(*copy, siblings[i])) {
       siblings[i].kind = copy->kind;
       siblings[i].bytes.swap(copy->bytes);
     }
     ++i;
   }
+  JoinReplaced(covered->replaced, &winner->replaced);
+  DropReplaced(winner);
 }
 
 }  // namespace
+
+const Sibling* Object::Find(uint64_t operation) const {
+  for (const Sibling& sibling : siblings) {
+    if (sibling.operation == operation) return &sibling;
+  }
+  return nullptr;
+}
+
+bool Object::Replaced(uint64_t operation) const {
+  return std::binary_search(replaced.begin(), replaced.end(), operation);
+}
 
 const Sibling* Object::Newest(const View& view) const {
   for (const Sibling& sibling : siblings) {
@@ -85,7 +143,8 @@ void MergeInto(Object* mine, Object&& theirs) {
   MergeCovered(mine, &theirs);
   const size_t before = mine->siblings.size();
   for (Sibling& sibling : theirs.siblings) {
-    if (!mine->context.Contains(sibling.dot)) mine->siblings.push_back(std::move(sibling));
+    if (mine->context.Contains(sibling.dot) || mine->Replaced(sibling.operation)) continue;
+    mine->siblings.push_back(std::move(sibling));
   }
   mine->context.Join(theirs.context);
   if (mine->siblings.size() == before) return;
@@ -96,11 +155,15 @@ void MergeInto(Object* mine, Object&& theirs) {
 void PutInto(Object* object, const CausalContext& given, Sibling sibling) {
   Siblings& siblings = object->siblings;
   const auto dropped =
-      std::remove_if(siblings.begin(), siblings.end(),
-                     [&given](const Sibling& old) { return given.Contains(old.dot); });
+      std::remove_if(siblings.begin(), siblings.end(), [&given, object](const Sibling& old) {
+        if (!given.Contains(old.dot)) return false;
+        NoteReplaced(old, object);
+        return true;
+      });
   siblings.erase(dropped, siblings.end());
   object->context.Join(given);
   object->context.Add(sibling.dot);
+  if (object->Replaced(sibling.operation)) return;
   const bool alone = siblings.empty();
   siblings.push_back(std::move(sibling));
   if (alone) return;
@@ -131,8 +194,9 @@ Object WithoutBytes(const Object& object) {
   copy.siblings.reserve(object.siblings.size());
   for (const Sibling& sibling : object.siblings) {
     copy.siblings.push_back({sibling.dot, sibling.time, sibling.operation, sibling.expires_at_ms,
-                             sibling.kind, std::string()});
+                             sibling.kind, sibling.retried, std::string()});
   }
+  copy.replaced = object.replaced;
   return copy;
 }
 
@@ -149,13 +213,15 @@ uint64_t VersionHash(const Position& position, const Object& object) {
   for (const auto& entry : object.context.vector()) append(entry.actor, entry.counter);
   for (const Dot& dot : object.context.cloud()) append(dot.actor, dot.counter);
   for (const Sibling& sibling : object.siblings) append(sibling.dot.actor, sibling.dot.counter);
+  words.insert(words.end(), object.replaced.begin(), object.replaced.end());
   const uint64_t hash =
       Hash64({reinterpret_cast<const char*>(words.data()), words.size() * sizeof(uint64_t)});
   return hash == 0 ? 1 : hash;
 }
 
 size_t ByteSize(const Object& object) {
-  size_t size = sizeof(Object) + object.context.size() * sizeof(Dot);
+  size_t size = sizeof(Object) + object.context.size() * sizeof(Dot) +
+                object.replaced.size() * sizeof(uint64_t);
   for (const Sibling& sibling : object.siblings) size += sizeof(Sibling) + sibling.bytes.size();
   return size;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "storage/causal_context.h"
@@ -32,6 +33,8 @@ struct Sibling {
   uint64_t operation = 0;     // one client write, however often it was retried; never 0 once minted
   int64_t expires_at_ms = 0;  // wall clock, 0: never
   Kind kind = Kind::kValue;
+  // Its operation may have been minted elsewhere too: a node that was asked before gave no answer.
+  bool retried = false;
   std::string bytes;
 
   bool LiveAt(const View& view) const {
@@ -48,19 +51,27 @@ struct Object {
   CausalContext context;
   // Newest first: by time, then by dot.
   absl::InlinedVector<Sibling, 1> siblings;
+  // The operations, in order, of retried siblings that were replaced. What an earlier node had
+  // minted for one of them was replaced as well, and is no sibling when it turns up.
+  std::vector<uint64_t> replaced;
 
+  // The sibling of an operation, or nullptr.
+  const Sibling* Find(uint64_t operation) const;
+  bool Replaced(uint64_t operation) const;
   // The newest live sibling, or nullptr.
   const Sibling* Newest(const View& view) const;
   bool operator==(const Object&) const = default;
 };
 
 // Merge: a sibling survives when both sides have it or when the side that lacks it has not seen its
-// dot; the contexts are joined. Siblings of one operation are one: the greater dot stays.
-// Commutative, idempotent, and associative but for operations that were retried (they converge).
+// dot; the contexts are joined. Siblings of one operation are one: the greater dot stays, and none
+// when the operation was replaced. Commutative, idempotent, and associative but for operations that
+// were retried (they converge).
 void MergeInto(Object* mine, Object&& theirs);
 inline void MergeInto(Object* mine, const Object& theirs) { MergeInto(mine, Object(theirs)); }
 
-// A write: drops what `given` covers, adds `sibling` (its dot is new), joins `given` and the dot.
+// A write: drops what `given` covers, adds `sibling` (its dot is new) unless its operation was
+// replaced, joins `given` and the dot.
 void PutInto(Object* object, const CausalContext& given, Sibling sibling);
 
 // What is sent to the other replicas for a write: an object of the given context, the dot and the
@@ -86,7 +97,8 @@ size_t ByteSize(const Object& object);
 //              count { actor:varint counter:varint }                 actor: index into the first
 //              list
 //   object  := context count { actor:varint counter:varint time:fixed64 operation:fixed64
-//                              expires_at_ms:varint kind:byte bytes }
+//                              expires_at_ms:varint kind:byte bytes }   kind | 2: retried
+//              [count { operation:fixed64 }]                            replaced, unless empty
 // Decoders take only what the encoders write (sorted, nothing twice, every sibling's dot within the
 // context) and give kInvalid for all else; they never allocate much more than they are given.
 void EncodeContext(const CausalContext& context, std::string* out);

@@ -275,6 +275,10 @@ void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_u
                                         !op.given.Contains(version.sibling.dot));
     return value_fits && context_fits;
   });
+  if (found.empty() && !plain && answer.context == op.given) {
+    EndReplacedPut(op, &state, now_us);
+    return;
+  }
   if (found.empty()) {
     Fail("a write was acknowledged without a version: key " + state.key.bytes);
     return;
@@ -298,6 +302,18 @@ void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_u
   }
   Fail("the answer's context is not what was given and the new dot: " +
        Describe(state, state.versions[found.front()]));
+}
+
+// A put that was minted twice, and replaced before its second minter heard of it.
+void Checker::EndReplacedPut(const Operation& op, KeyState* state, int64_t now_us) {
+  const auto found = MintedSince(*state, op.began_us, [&](const Version& version) {
+    return version.dead || (version.sibling.kind == op.kind && version.bytes_hash == op.bytes_hash);
+  });
+  if (found.empty()) {
+    Fail("a write that nobody minted was said to be replaced: key " + state->key.bytes);
+  } else if (op.bytes_matter && found.size() == 1) {
+    Acknowledge(state, found.front(), now_us, op.sloppy, false);
+  }
 }
 
 void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us) {
@@ -351,6 +367,17 @@ bool Checker::Knows(const KeyState& state, const CausalContext& context,
   const auto& twins = state.by_operation.at(version.sibling.operation);
   return std::any_of(twins.begin(), twins.end(), [&](size_t twin) {
     return context.Contains(state.versions[twin].sibling.dot);
+  });
+}
+
+// A retried write that is replaced takes along what an earlier node had minted for it. Of a twin
+// with a lesser dot nothing may be left to tell so: whoever met both has kept the greater.
+bool Checker::TwinWasCovered(const KeyState& state, const Version& version) const {
+  const auto& twins = state.by_operation.at(version.sibling.operation);
+  return std::any_of(twins.begin(), twins.end(), [&](size_t index) {
+    const Version& twin = state.versions[index];
+    return twin.sibling.retried && twin.sibling.dot > version.sibling.dot &&
+           twin.covered_us != INT64_MAX;
   });
 }
 
@@ -465,7 +492,7 @@ void Checker::Final(size_t key, const Object& object) {
       return;
     }
     const Version& version = state.versions[it->second];
-    if (version.covered_us != INT64_MAX) {
+    if (version.covered_us != INT64_MAX || TwinWasCovered(state, version)) {
       Fail("at the end, what an acknowledged write covered is back: " + Describe(state, version));
     }
     mark_safe(it->second);

@@ -141,6 +141,7 @@ class Checker {
   bool KnownValue(const KeyState& state, std::string_view bytes) const;
   void CheckRead(const KeyState& state, const Object& object, const Operation& op);
   void EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us);
+  void EndReplacedPut(const Operation& op, KeyState* state, int64_t now_us);
   void EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us);
   void EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t now_us);
   // The versions of the key that were minted since and that `wanted` accepts, newest first.
@@ -156,6 +157,7 @@ class Checker {
   // What the version covers, acknowledged at that time, is over.
   void Cover(KeyState* state, size_t version, int64_t now_us);
   bool Knows(const KeyState& state, const CausalContext& context, const Version& version) const;
+  bool TwinWasCovered(const KeyState& state, const Version& version) const;
   std::string Describe(const KeyState& state, const Version& version) const;
 
   // All replicas may forget it in time, together: nothing shows whether it is there.

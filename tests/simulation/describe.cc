@@ -41,6 +41,7 @@ std::string Describer::Of(const Sibling& sibling) {
 std::string Describer::Of(const Object& object) {
   std::string text = Of(object.context);
   for (const Sibling& sibling : object.siblings) text += " " + Of(sibling);
+  if (!object.replaced.empty()) text += " replaced:" + std::to_string(object.replaced.size());
   return text;
 }
 
@@ -65,7 +66,8 @@ struct Words {
   std::string operator()(const CompareRequest& m) const { return "compare " + std::string(m.key); }
   std::string operator()(const MintRequest& m) const {
     const std::string what = m.kind == Kind::kTombstone ? "(delete)" : std::string(m.bytes);
-    return "mint " + std::string(m.key) + (m.plain ? " plain " : " ") + what;
+    return "mint " + std::string(m.key) + (m.plain ? " plain " : " ") +
+           (m.retried ? "again " : "") + what;
   }
   std::string operator()(const MintResponse& m) const {
     return m.status == MintStatus::kMinted ? "minted " + Object(m.object) : "refuses to mint";

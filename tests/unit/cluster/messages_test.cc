@@ -38,6 +38,7 @@ std::vector<AnyMessage> Samples() {
   update.r = 2;
   update.w = 3;
   update.db = 4;
+  update.stamp = {5, 6};
   update.update = {UpdateKind::kIncrement, kIfAbsent | kKeepTtl, "bytes", -7, 1'700'000'000'000};
   update.key = "key";
   UpdateResponse updated;
@@ -57,8 +58,20 @@ std::vector<AnyMessage> Samples() {
       ReadResponse{1, ReadStatus::kObject, true, "object"},
       ReadResponse{1, ReadStatus::kSame, false, {}},
       CompareRequest{2, 3, 0xffffffffffffffffULL, 1, std::string_view("\r\n\0", 3)},
-      MintRequest{
-          3, 4, 5, true, false, Kind::kTombstone, -1, UINT64_MAX, 6, {7, -8}, "key", "context", ""},
+      MintRequest{3,
+                  4,
+                  5,
+                  true,
+                  false,
+                  true,
+                  Kind::kTombstone,
+                  -1,
+                  UINT64_MAX,
+                  6,
+                  {7, -8},
+                  "key",
+                  "context",
+                  ""},
       MintResponse{6, MintStatus::kTooMany, "", "why"},
       MergeRequest{7, 8, true, false, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
       MergeRequest{7, 8, false, true, 0, {4, 5}, 9, "key", ""},

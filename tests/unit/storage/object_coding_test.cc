@@ -55,6 +55,10 @@ struct Parts {
     PutBytes(&bytes, "v");
     return *this;
   }
+  Parts& Operation(uint64_t operation) {
+    PutFixed64(&bytes, operation);
+    return *this;
+  }
 };
 
 TEST(ObjectCoding, WritesTheGrammar) {
@@ -211,11 +215,17 @@ TEST(ObjectCoding, RefusesSiblingsThatNobodyWrites) {
   EXPECT_FALSE(taken(1, Parts().Sibling(0, 4, 9, 1))) << "a dot outside the context";
   EXPECT_FALSE(taken(1, Parts().Sibling(0, 0, 9, 1))) << "dot 0";
   EXPECT_FALSE(taken(1, Parts().Sibling(1, 1, 9, 1))) << "an index past the list";
-  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 2))) << "an unknown kind";
+  EXPECT_TRUE(taken(1, Parts().Sibling(0, 1, 9, 1, 3))) << "a retried delete";
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 4))) << "an unknown kind";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 9, 2))) << "unsorted";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 8, 2))) << "unsorted dots";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 1, 8, 2))) << "a dot twice";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 3, 8, 1))) << "an operation twice";
+  EXPECT_TRUE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(2).Operation(2).Operation(3)));
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(1).Operation(1))) << "replaced and here";
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(0))) << "nothing replaced, and said so";
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(2).Operation(3).Operation(2)));
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(2).Operation(2))) << "cut off";
 }
 
 }  // namespace

@@ -135,12 +135,85 @@ TEST(Object, ARetriedOperationIsOneSiblingTheOneWithTheGreaterDot) {
   const Object b = DeltaOf({}, again);
   const Object merged = Merged(a, b);
   ASSERT_EQ(merged.siblings.size(), 1u);
-  EXPECT_EQ(merged.siblings[0], again);
+  EXPECT_EQ(merged.siblings[0].dot, again.dot);
+  EXPECT_TRUE(merged.siblings[0].retried) << "there may be a third";
   EXPECT_TRUE(merged.context.Contains(first.dot)) << "the lesser dot is seen and gone";
   EXPECT_EQ(Merged(b, a), merged);
   EXPECT_EQ(Merged(merged, a), merged);
   EXPECT_EQ(Put(a, {}, again), merged);
   EXPECT_EQ(Put(b, {}, first), merged);
+}
+
+// One write, minted by Sx, which gave no answer, and by Sy; and what replaced it.
+struct Twins {
+  Twins() {
+    Sibling again = Value({kSy, 1}, 3, "v");
+    again.operation = kOperation;
+    again.retried = true;
+    Sibling lost = Value({kSx, 1}, 9, "v");
+    lost.operation = kOperation;
+    first = DeltaOf({}, lost);
+    retried = DeltaOf({}, again);
+    later = DeltaOf(retried.context, Value({kSz, 1}, 10, "later"));
+  }
+
+  static constexpr uint64_t kOperation = 77;
+  Object first;
+  Object retried;
+  Object later;
+};
+
+TEST(Object, WhatReplacesARetriedWriteReplacesItsTwinToo) {
+  const Twins twins;
+  const Object put = Put(twins.retried, twins.retried.context, twins.later.siblings[0]);
+  EXPECT_EQ(put.replaced, std::vector<uint64_t>{Twins::kOperation});
+  EXPECT_EQ(Merged(twins.retried, twins.later), put) << "noted where the copy was";
+  EXPECT_EQ(Merged(twins.later, twins.retried), put);
+
+  const Object met = Merged(put, twins.first);
+  EXPECT_EQ(ValuesOf(met), Values{"later"});
+  EXPECT_TRUE(met.context.Contains({kSx, 1}));
+  EXPECT_EQ(Merged(twins.first, put), met);
+  EXPECT_EQ(Merged(met, twins.first), met);
+  EXPECT_NE(VersionHash({1, 2, 3}, put), VersionHash({1, 2, 3}, twins.later)) << "is repaired";
+}
+
+TEST(Object, ATwinThatWasTakenForASiblingGoesWhenTheReplacementIsKnown) {
+  const Twins twins;
+  const Object mistaken = Merged(twins.later, twins.first);
+  ASSERT_EQ(mistaken.siblings.size(), 2u) << "nobody here knew that it was retried";
+  const Object all = Merged(Merged(twins.retried, twins.later), twins.first);
+  EXPECT_EQ(ValuesOf(Merged(mistaken, twins.retried)), Values{"later"});
+  EXPECT_EQ(Merged(mistaken, twins.retried), all);
+  EXPECT_EQ(Merged(twins.retried, mistaken), all);
+}
+
+TEST(Object, AThirdTwinOfAWriteWhoseTwoWereUnitedGoesToo) {
+  const Twins twins;
+  const Object both = Merged(twins.first, twins.retried);
+  const Object put = Put(both, both.context, twins.later.siblings[0]);
+  Sibling third = Value({kSz, 9}, 5, "v");
+  third.operation = Twins::kOperation;
+  EXPECT_EQ(ValuesOf(Merged(put, DeltaOf({}, third))), Values{"later"});
+  EXPECT_EQ(ValuesOf(Put(put, {}, third)), Values{"later"}) << "nor is it put again";
+}
+
+TEST(Object, ATwinThatWasUnitedIsNotTakenForReplaced) {
+  const Twins twins;
+  Object flagged = twins.first;
+  flagged.siblings[0].retried = true;
+  const Object both = Merged(twins.first, twins.retried);
+  EXPECT_EQ(Merged(both, flagged), both);
+  EXPECT_EQ(Merged(flagged, both), both);
+  const Object more = Put(flagged, {}, Value({kSz, 1}, 10, "beside"));
+  EXPECT_EQ(ValuesOf(Merged(more, both)), (Values{"beside", "v"}));
+  EXPECT_EQ(Merged(both, more), Merged(more, both));
+}
+
+TEST(Object, WhatWasNotRetriedLeavesNoTrace) {
+  const Object one = DeltaOf({}, Value({kSx, 1}, 1, "one"));
+  EXPECT_TRUE(Put(one, one.context, Value({kSy, 1}, 2, "two")).replaced.empty());
+  EXPECT_TRUE(Merged(one, DeltaOf(one.context, Value({kSy, 1}, 2, "two"))).replaced.empty());
 }
 
 TEST(Object, OperationZeroUnitesNothing) {

@@ -46,6 +46,7 @@ class History {
     // A retried operation has another dot, perhaps another time, and the same value.
     const bool retry = retries_ && operation_ > 0 && random_.Chance(1, 3);
     sibling.operation = retry ? 1 + random_.Below(operation_) : ++operation_;
+    sibling.retried = retry;
     sibling.kind = sibling.operation % 5 == 0 ? Kind::kTombstone : Kind::kValue;
     if (sibling.kind == Kind::kValue) sibling.bytes = "value" + std::to_string(sibling.operation);
     return sibling;
