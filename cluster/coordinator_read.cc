@@ -222,8 +222,8 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     if (replied.hash == hash) continue;
     ++context_->counters.read_repairs;
     if (replied.node == context_->self()) {
-      const auto merged = context_->MergeAt(Ref(*op), Object(op->read.merged()), turn.now);
-      if (merged) op->after = std::max(op->after, merged->sequence);
+      // The answer rests on what the others have stored: it does not wait for this.
+      (void)context_->MergeAt(Ref(*op), Object(op->read.merged()), turn.now);
       continue;
     }
     if (object.empty()) EncodeObject(op->read.merged(), &object);

@@ -187,7 +187,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   op->version.operation = operation;
   Result<Minted> minted;
   if (effect.write == UpdateEffect::Write::kRewriteTtl) {
-    minted = context_->replica.RewriteExpiry(key, operation, effect.expires_at_ms, view);
+    minted = context_->RewriteExpiryAt(key, operation, effect.expires_at_ms, turn.now);
   } else {
     NewVersion version = op->version;
     version.kind =

@@ -213,6 +213,10 @@ uint64_t VersionHash(const Position& position, const Object& object) {
   for (const auto& entry : object.context.vector()) append(entry.actor, entry.counter);
   for (const Dot& dot : object.context.cloud()) append(dot.actor, dot.counter);
   for (const Sibling& sibling : object.siblings) append(sibling.dot.actor, sibling.dot.counter);
+  // Operations that are retried and alive, or replaced: none is both.
+  for (const Sibling& sibling : object.siblings) {
+    if (sibling.retried) words.push_back(sibling.operation);
+  }
   words.insert(words.end(), object.replaced.begin(), object.replaced.end());
   const uint64_t hash =
       Hash64({reinterpret_cast<const char*>(words.data()), words.size() * sizeof(uint64_t)});

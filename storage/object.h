@@ -85,8 +85,9 @@ void DropDeadBytes(Object* object, const View& view);
 // A copy without any value bytes, for listings.
 Object WithoutBytes(const Object& object);
 
-// 64 bits over (position, context, dots alive): equal versions, equal hashes. Never 0, which stands
-// for "nothing there". It is what Merkle leaves add up and what "same" answers compare.
+// 64 bits over (position, context, dots alive, operations retried): equal versions, equal hashes.
+// Never 0, which stands for "nothing there". It is what Merkle leaves add up and what "same"
+// answers compare.
 uint64_t VersionHash(const Position& position, const Object& object);
 
 // The size in memory and on the wire, roughly; bounds use it.

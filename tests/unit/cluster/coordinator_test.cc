@@ -68,6 +68,22 @@ class CoordinatorTest : public testing::Test {
                                                .object = {}});
     });
   }
+  void Value(int64_t ms, NodeId from) {
+    Object object;
+    Sibling sibling;
+    sibling.dot = {{from, 1}, 1};
+    sibling.bytes = "value";
+    PutInto(&object, {}, sibling);
+    std::string encoded;
+    EncodeObject(object, &encoded);
+    At(ms, [&](const Turn& turn) {
+      coordinator_.OnReadResponse(turn, from,
+                                  ReadResponse{.request = asked_.front().second,
+                                               .status = ReadStatus::kObject,
+                                               .behind = false,
+                                               .object = encoded});
+    });
+  }
   bool Answered() const {
     return answers_.size() == 1 && std::holds_alternative<ReadAnswer>(answers_[0].result);
   }
@@ -101,6 +117,15 @@ TEST_F(CoordinatorTest, ALateTickGivesAnswersThatWereNotReadTheirTime) {
   Nothing(1701, 3);
   EXPECT_TRUE(Answered());
   EXPECT_EQ(context_.counters.timeouts_widened, 1U);
+}
+
+TEST_F(CoordinatorTest, AReadDoesNotWaitForTheRepairOfItsOwnCopy) {
+  Get(1000);
+  Value(1001, 2);
+  Nothing(1001, 3);
+  ASSERT_TRUE(Answered());
+  EXPECT_EQ(engine_.sequences().applied, 1U) << "it is repaired";
+  EXPECT_EQ(answers_[0].after, 0U);
 }
 
 TEST_F(CoordinatorTest, TheSecondTimeNobodyIsForgiven) {

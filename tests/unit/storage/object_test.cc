@@ -205,6 +205,7 @@ TEST(Object, ATwinThatWasUnitedIsNotTakenForReplaced) {
   const Object both = Merged(twins.first, twins.retried);
   EXPECT_EQ(Merged(both, flagged), both);
   EXPECT_EQ(Merged(flagged, both), both);
+  EXPECT_NE(VersionHash({1, 2, 3}, flagged), VersionHash({1, 2, 3}, twins.first)) << "is repaired";
   const Object more = Put(flagged, {}, Value({kSz, 1}, 10, "beside"));
   EXPECT_EQ(ValuesOf(Merged(more, both)), (Values{"beside", "v"}));
   EXPECT_EQ(Merged(both, more), Merged(more, both));
