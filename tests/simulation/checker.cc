@@ -70,13 +70,13 @@ void Checker::Begin(uint64_t id, size_t key, const ClientOp& op, int64_t now_us,
     pending.kind = put->kind;
     pending.bytes_matter = put->kind == Kind::kValue;
     pending.bytes_hash = Hash64(put->bytes);
-    if (pending.bytes_matter) state.values[pending.bytes_hash] = put->context;
+    if (pending.bytes_matter) state.values[pending.bytes_hash].given = put->context;
   } else if (const auto* update = std::get_if<UpdateOperation>(&op.operation)) {
     pending.type = Type::kUpdate;
     pending.update = update->update;
     const uint64_t hash = Hash64(update->update.bytes);
     if (update->update.kind == UpdateKind::kAppend) state.appended.insert(hash);
-    if (update->update.kind == UpdateKind::kSet) state.values[hash] = std::nullopt;
+    if (update->update.kind == UpdateKind::kSet) state.values[hash] = {};
     if (update->update.kind == UpdateKind::kIncrement) ++state.increments;
   } else if (std::holds_alternative<DeleteOperation>(op.operation)) {
     pending.type = Type::kDelete;
@@ -177,12 +177,13 @@ void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const S
   version.dead = IsDead(sibling);
   version.minted_us = now_us;
   version.cover = object.context;
-  if (given != nullptr) {
-    version.cover = *given;
-  } else if (const auto value = state->values.find(version.bytes_hash);
-             value != state->values.end() && value->second) {
-    version.cover = *value->second;
+  const auto value = state->values.find(version.bytes_hash);
+  if (value != state->values.end()) {
+    WrittenValue& written = value->second;
+    if (written.operation == 0) written.operation = sibling.operation;
+    if (written.operation == sibling.operation && written.given) version.cover = *written.given;
   }
+  if (given != nullptr) version.cover = *given;
   if (sibling.dot.actor.node != node) {
     Fail("a dot of another node that it never minted: " + Describe(*state, version));
   }
@@ -318,6 +319,10 @@ void Checker::EndReplacedPut(const Operation& op, KeyState* state, int64_t now_u
 
 void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us) {
   KeyState& state = keys_[op.key];
+  // A new expiry is a new version of what is there: nothing is lost with it but the time.
+  const bool rewrote =
+      op.update.kind == UpdateKind::kExpire || op.update.kind == UpdateKind::kPersist;
+  if (rewrote) return;
   const bool wrote =
       (op.update.kind == UpdateKind::kSet && result.type == UpdateResult::Type::kOk) ||
       result.type == UpdateResult::Type::kInteger;

@@ -107,14 +107,18 @@ class Checker {
     // By one that no fallback was needed for: a read of R of the N cannot miss it.
     int64_t strictly_covered_us = INT64_MAX;
   };
+  struct WrittenValue {
+    std::optional<CausalContext> given;  // the context of its write, if that had one
+    uint64_t operation = 0;  // of its first version; EXPIRE makes others of the same value
+  };
   struct KeyState {
     Key key;
     std::vector<Version> versions;                 // in the order of minting
     absl::flat_hash_map<uint64_t, size_t> by_dot;  // hash of the dot to the version
     // The versions of one client write: several when it was minted more than once.
     absl::flat_hash_map<uint64_t, absl::InlinedVector<size_t, 1>> by_operation;
-    // Hash of the bytes to the context that the write gave, if it gave one.
-    absl::flat_hash_map<uint64_t, std::optional<CausalContext>> values;
+    // By the hash of the bytes.
+    absl::flat_hash_map<uint64_t, WrittenValue> values;
     absl::flat_hash_set<uint64_t> appended;  // hashes of the tokens
     int64_t increments = 0;
     std::vector<size_t> uncovered;  // by acknowledged writes

@@ -114,13 +114,20 @@ ClientOp Workload::SharedOp(int client, size_t key, int node) {
     put.bytes.clear();
     return {0, std::move(put)};
   }
-  if (dice < 96) {
+  const int64_t expires_at_ms =
+      world_->NowOf(node).wall_ms + 50 + static_cast<int64_t>(random_.Below(10'000));
+  if (dice < 94) {
     PutOperation put = Put(key, random_.Chance(1, 2) ? std::optional(seen.read) : std::nullopt);
-    put.expires_at_ms =
-        world_->NowOf(node).wall_ms + 50 + static_cast<int64_t>(random_.Below(10'000));
+    put.expires_at_ms = expires_at_ms;
     return {0, std::move(put)};
   }
   UpdateOperation update{keys_[key].key, {}};
+  if (dice < 97) {
+    const bool persists = random_.Chance(1, 3);
+    update.update.kind = persists ? UpdateKind::kPersist : UpdateKind::kExpire;
+    update.update.expires_at_ms = persists ? 0 : expires_at_ms;
+    return {0, std::move(update)};
+  }
   update.update.kind = UpdateKind::kSet;
   update.update.flags = kIfAbsent;
   update.update.bytes = UniqueValue();
