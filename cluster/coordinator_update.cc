@@ -67,9 +67,9 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   }
   // A refusal is the answer to all that the link may bring again.
   if (!RememberUpdate(from, request.request)) return;
-  // Who asked has told its client "unknown", or soon will: the outcome must not come long after.
+  // Who asked has told its client "unknown": the outcome must not come long after.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
-  if (waited_us > context_->options.replica_timeout_ms * 1000 / 2) {
+  if (waited_us > 2 * context_->options.replica_timeout_ms * 1000) {
     ++context_->counters.updates_too_late;
     UpdateResponse refusal;
     refusal.request = request.request;

@@ -143,7 +143,7 @@ struct Node::Parts {
     if (membership.state().members.size() > 1) return;
     membership.SetHasData(context.replica.engine()->stats().records > 0);
   }
-  void NoticePause(const Now& now);
+  void NoticePause(const Turn& turn);
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
   void SweepSlice(uint32_t budget);
@@ -258,10 +258,13 @@ void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
 
 // Ticks come at least every probe interval: a longer silence was our own (a stopped process, a
 // stalled loop), and nobody else is to blame for it.
-void Node::Parts::NoticePause(const Now& now) {
-  const int64_t gap = now.mono_us - last_step_us;
-  last_step_us = now.mono_us;
-  if (gap > context.options.node_timeout_ms * 1000 / 3) context.liveness.Forgive(gap);
+void Node::Parts::NoticePause(const Turn& turn) {
+  const int64_t gap = turn.now.mono_us - std::exchange(last_step_us, turn.now.mono_us);
+  if (gap <= context.options.node_timeout_ms * 1000 / 3 || !membership.ready()) return;
+  context.liveness.Forgive(gap);
+  ++context.counters.pauses;
+  turn.effects->log.push_back(
+      {LogLevel::kWarning, fmt::format("this node stood still for {} ms", gap / 1000)});
 }
 
 void Node::Parts::Probe(const Turn& turn) {
@@ -273,6 +276,7 @@ void Node::Parts::Probe(const Turn& turn) {
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
+    context.counters.nodes_lost += alive ? 0 : 1;
     if (alive) {
       coordinator.ForgetCompared();
       handoff.OnAlive(node, turn.now);
@@ -369,6 +373,7 @@ void Node::Parts::Finish(const Turn& turn) {
     control_dirty = true;
   }
   if (membership.TakeDirty()) control_dirty = true;
+  context.counters.may_have_lost = context.catch_up.may_have_lost() ? 1 : 0;
   if (control_dirty) turn.effects->control = ControlImage();
   control_dirty = false;
 }
@@ -401,7 +406,7 @@ Node::~Node() = default;
 template <typename Input>
 void Node::StepInput(const Now& now, Input&& input, Effects* effects) {
   const Turn turn{now, effects};
-  parts_->NoticePause(now);
+  parts_->NoticePause(turn);
   parts_->Dispatch(turn, std::forward<Input>(input));
   parts_->Finish(turn);
 }

@@ -22,6 +22,8 @@ struct StatusCounters {
   uint64_t mint_retries = 0;
   uint64_t asked_again = 0;       // steps whose nodes were asked twice, for want of others
   uint64_t timeouts_widened = 0;  // because this node was late itself
+  uint64_t pauses = 0;            // times that this node stood still, for long
+  uint64_t nodes_lost = 0;        // peers that were taken for dead, each time
   uint64_t updates_refused = 0;   // of peers, because too many are in flight here
   uint64_t mints_too_late = 0;    // requests refused because they had waited too long
   uint64_t updates_too_late = 0;  // the same
@@ -52,6 +54,7 @@ struct StatusCounters {
   uint64_t anti_entropy_keys_repaired = 0;
   uint64_t anti_entropy_bytes_sent = 0;
   // Gauges.
+  uint64_t may_have_lost = 0;  // 1: answers of this node do not count where others can give them
   uint64_t operations_in_flight = 0;
   uint64_t hints_pending = 0;
   uint64_t hints_pending_bytes = 0;

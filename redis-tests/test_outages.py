@@ -99,6 +99,11 @@ class OutagesTest(unittest.TestCase):
                     victim.process.send_signal(signal.SIGCONT)
                 cluster.wait_ready()
             self.check(load, 3 * len(others))
+            self.assertIn("this node stood still for 3", victim.log())
+            with victim.connect() as connection:
+                self.assertGreaterEqual(pairs(connection.call("DYN.STATUS"))["pauses"], 1)
+            with others[0].connect() as connection:
+                self.assertGreaterEqual(pairs(connection.call("DYN.STATUS"))["nodes-lost"], 1)
 
     def test_nobody_notices_one_killed_while_another_stands_still(self):
         with Cluster(5) as cluster:

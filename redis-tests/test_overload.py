@@ -212,6 +212,10 @@ class PeersThatStandStill(unittest.TestCase):
                     peer.process.send_signal(signal.SIGCONT)
             cluster.wait_ready()
             self.assertEqual(info(node, "stats", "cartwheel_busy_refusals"), refused)
+            deadline = time.monotonic() + 5
+            while "commands got -BUSY" not in node.log() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            self.assertRegex(node.log(), r"warning: \d+ commands got -BUSY: .*busy-refusals")
             with node.connect() as other:
                 self.assertEqual(other.call("SET", "after", "v"), "OK")
 

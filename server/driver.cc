@@ -16,7 +16,7 @@ namespace cartwheel {
 namespace {
 
 constexpr int64_t kStopTimeoutUs = 5'000'000;
-constexpr int64_t kClientSweepUs = 1'000'000;
+constexpr int64_t kSweepUs = 1'000'000;
 // Frames that wait for the engine to store what they tell of.
 constexpr size_t kMaxWaitingBytes = 64 << 20;
 
@@ -158,9 +158,12 @@ void Driver::Sweep() {
              full ? "no room: new values are refused, deletions still go"
                   : "there is room again: new values are taken");
   }
-  if (server_.now.mono_us - swept_clients_at_us_ < kClientSweepUs) return;
-  swept_clients_at_us_ = server_.now.mono_us;
+  if (server_.now.mono_us - swept_at_us_ < kSweepUs) return;
+  swept_at_us_ = server_.now.mono_us;
   clients_->Sweep();
+  for (const std::string& line : fault_log_.Note(server_.now.mono_us, CountersOf(server_))) {
+    LogText(LogLevel::kWarning, line);
+  }
 }
 
 void Driver::OnSignal(int number) {

@@ -16,6 +16,7 @@
 #include "server/bus.h"
 #include "server/clients.h"
 #include "server/data_directory.h"
+#include "server/fault_log.h"
 #include "server/listener.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -111,8 +112,9 @@ class Driver {
   std::vector<WaitingSend> waiting_sends_;  // for the engine, in order
   size_t waiting_bytes_ = 0;
   int64_t armed_for_us_ = INT64_MAX;
-  int64_t swept_clients_at_us_ = 0;
+  int64_t swept_at_us_ = 0;
   bool full_ = false;  // as the engine said last
+  FaultLog fault_log_;
   bool stopping_ = false;
   bool stopped_ = false;
   int64_t stop_deadline_us_ = 0;
