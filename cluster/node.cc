@@ -26,6 +26,8 @@ namespace {
 constexpr uint8_t kControlVersion = 2;
 constexpr uint32_t kSweepRecords = 20000;  // per slice: some milliseconds
 constexpr int64_t kSweepPauseUs = 1000;
+constexpr int64_t kManySiblingsPauseUs = 10'000'000;
+constexpr size_t kKeyBytesInLog = 100;
 
 // control := version:byte births:fixed64 may_have_lost:byte membership:bytes
 struct Control {
@@ -144,6 +146,7 @@ struct Node::Parts {
     membership.SetHasData(context.replica.engine()->stats().records > 0);
   }
   void NoticePause(const Turn& turn);
+  void LogManySiblings(const Turn& turn);
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
   void SweepSlice(uint32_t budget);
@@ -170,6 +173,7 @@ struct Node::Parts {
   int64_t sweep_us = 0;
   int64_t probe_us = 0;
   int64_t last_step_us = 0;
+  int64_t many_siblings_us = 0;  // from when on it is said again
   bool control_dirty = true;
 };
 
@@ -363,8 +367,22 @@ void Node::Parts::LogSetAside(const Turn& turn) {
   anti_entropy.CompareAll(turn);
 }
 
+void Node::Parts::LogManySiblings(const Turn& turn) {
+  const auto many = context.replica.TakeManySiblings();
+  if (!many || turn.now.mono_us < many_siblings_us) return;
+  many_siblings_us = turn.now.mono_us + kManySiblingsPauseUs;
+  std::string key = many->key.substr(0, kKeyBytesInLog);
+  std::replace_if(
+      key.begin(), key.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  turn.effects->log.push_back(
+      {LogLevel::kWarning,
+       fmt::format("key '{}' has {} versions, past siblings-warn: its clients do not merge them",
+                   key, many->siblings)});
+}
+
 void Node::Parts::Finish(const Turn& turn) {
   LogSetAside(turn);
+  LogManySiblings(turn);
   AdoptState(turn);
   NoticeComplete(turn);
   Births* births = context.replica.births();

@@ -61,7 +61,8 @@ struct NodeContext {
         liveness(options.id, options.node_timeout_ms * 1000),
         catch_up(options.id, options.may_have_lost),
         replica(options.id, engine, &clock, births,
-                {options.siblings_max, options.object_max_bytes, options.max_clock_skew_ms},
+                {options.siblings_warn, options.siblings_max, options.object_max_bytes,
+                 options.max_clock_skew_ms},
                 &counters) {}
 
   NodeOptions options;

@@ -217,6 +217,10 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
   }
   if (next.siblings.size() > 1) ++counters_->siblings_created;
+  if (next.siblings.size() > limits_.siblings_warn) {
+    ++counters_->siblings_past_warn;
+    many_siblings_ = {std::string(key.bytes), next.siblings.size()};
+  }
   minted.sequence = Store(key, next, VersionHash(key.position, next), mark, current);
   return minted;
 }

@@ -77,6 +77,7 @@ struct Minted {
 };
 
 struct ReplicaLimits {
+  uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;
   uint64_t object_max_bytes = 1ULL << 30;
   int64_t max_clock_skew_ms = 60000;
@@ -129,6 +130,14 @@ class Replica {
   void SetAside(const Position& place);
   // Where records were set aside since the last call, for the log.
   std::vector<Position> TakeSetAside() { return std::exchange(set_aside_, {}); }
+  // A key that a write since the last call left with more siblings than siblings_warn.
+  struct ManySiblings {
+    std::string key;
+    size_t siblings;
+  };
+  std::optional<ManySiblings> TakeManySiblings() {
+    return std::exchange(many_siblings_, std::nullopt);
+  }
   // What other replicas had of them is here again: where nothing is now, there is nothing.
   void ForgetSetAside() { missing_.clear(); }
 
@@ -175,7 +184,8 @@ class Replica {
   uint64_t expiring_stored_ = 0;
   std::vector<Position> set_aside_;
   std::set<Position> missing_;  // set aside in this run, nothing stored there since
-  std::string image_;           // of the record that is being stored
+  std::optional<ManySiblings> many_siblings_;
+  std::string image_;  // of the record that is being stored
 };
 
 }  // namespace cartwheel

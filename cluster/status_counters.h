@@ -14,6 +14,7 @@ struct StatusCounters {
   uint64_t hedges = 0;              // further replicas asked because one was late
   uint64_t read_repairs = 0;        // merges sent because a replica was seen to be stale
   uint64_t siblings_created = 0;    // writes that left more than one sibling
+  uint64_t siblings_past_warn = 0;  // those that left more than siblings-warn
   uint64_t clock_amnesia = 0;       // marks cleared because others knew more of our dots than we
   uint64_t clock_skew_refused = 0;  // peer clocks too far ahead to follow
   uint64_t messages_received = 0;

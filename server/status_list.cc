@@ -16,6 +16,7 @@ std::vector<Counter> CountersOf(const Server& server) {
           {"anti-entropy-keys-repaired", counters.anti_entropy_keys_repaired},
           {"anti-entropy-bytes-sent", counters.anti_entropy_bytes_sent},
           {"siblings-created", counters.siblings_created},
+          {"siblings-past-warn", counters.siblings_past_warn},
           {"siblings-1", counters.reads_by_siblings[0]},
           {"siblings-2", counters.reads_by_siblings[1]},
           {"siblings-3", counters.reads_by_siblings[2]},

@@ -166,8 +166,16 @@ TEST_F(ReplicaTest, MergingWhatIsKnownWritesNothing) {
 }
 
 TEST_F(ReplicaTest, APutPastSiblingsMaxIsRefused) {
-  Restart({.siblings_max = 3, .object_max_bytes = 1000, .max_clock_skew_ms = 1000});
-  for (int i = 0; i < 3; ++i) Put("k", Value("v"));
+  Restart(
+      {.siblings_warn = 2, .siblings_max = 3, .object_max_bytes = 1000, .max_clock_skew_ms = 1000});
+  for (int i = 0; i < 2; ++i) Put("k", Value("v"));
+  EXPECT_FALSE(replica_->TakeManySiblings());
+  Put("k", Value("v"));
+  const auto many = replica_->TakeManySiblings();
+  ASSERT_TRUE(many);
+  EXPECT_EQ(many->key, "k");
+  EXPECT_EQ(many->siblings, 3U);
+  EXPECT_EQ(counters_.siblings_past_warn, 1U);
   const auto refused = replica_->Mint(Ref("k"), Value("v"), view_);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kTooMany);
@@ -177,7 +185,8 @@ TEST_F(ReplicaTest, APutPastSiblingsMaxIsRefused) {
 }
 
 TEST_F(ReplicaTest, APutPastObjectMaxBytesIsRefused) {
-  Restart({.siblings_max = 3, .object_max_bytes = 1000, .max_clock_skew_ms = 1000});
+  Restart(
+      {.siblings_warn = 2, .siblings_max = 3, .object_max_bytes = 1000, .max_clock_skew_ms = 1000});
   EXPECT_FALSE(replica_->Mint(Ref("k"), Value(std::string(2000, 'x')), view_).has_value());
   EXPECT_FALSE(
       replica_->Mint(Ref("k"), Value(std::string(2000, 'x'), {}, true), view_).has_value());
