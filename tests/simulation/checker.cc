@@ -181,7 +181,8 @@ void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const S
   if (value != state->values.end()) {
     WrittenValue& written = value->second;
     if (written.operation == 0) written.operation = sibling.operation;
-    if (written.operation == sibling.operation && written.given) version.cover = *written.given;
+    version.rewritten = written.operation != sibling.operation;
+    if (!version.rewritten && written.given) version.cover = *written.given;
   }
   if (given != nullptr) version.cover = *given;
   if (sibling.dot.actor.node != node) {
@@ -269,6 +270,7 @@ void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_u
   KeyState& state = keys_[op.key];
   const bool plain = op.type == Type::kPlainPut;
   const auto found = MintedSince(state, op.began_us, [&](const Version& version) {
+    if (version.rewritten) return false;
     const bool value_fits =
         version.dead || (version.sibling.kind == op.kind &&
                          (!op.bytes_matter || version.bytes_hash == op.bytes_hash));
@@ -333,7 +335,8 @@ void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t
   const uint64_t hash = Hash64(
       op.update.kind == UpdateKind::kIncrement ? std::to_string(result.integer) : op.update.bytes);
   const auto found = MintedSince(state, op.began_us, [&](const Version& version) {
-    return version.sibling.kind == Kind::kValue && (!bytes_known || version.bytes_hash == hash);
+    return version.sibling.kind == Kind::kValue && !version.rewritten &&
+           (!bytes_known || version.bytes_hash == hash);
   });
   if (found.empty()) {
     Fail("an update was acknowledged without a version: key " + state.key.bytes);

@@ -94,8 +94,9 @@ class Checker {
   struct Version {
     Sibling sibling;  // without its bytes
     uint64_t bytes_hash = 0;
-    bool dead = false;    // only copies whose bytes expired were met so far
-    CausalContext cover;  // what its write replaces; its own dot may be in it
+    bool rewritten = false;  // by EXPIRE or PERSIST, from another of the same value
+    bool dead = false;       // only copies whose bytes expired were met so far
+    CausalContext cover;     // what its write replaces; its own dot may be in it
     int64_t minted_us = 0;
     bool may_be_acknowledged = false;  // one of several that an acknowledged delete may be
     bool acknowledged = false;
