@@ -1,6 +1,7 @@
 // Births: the source of actors' birth times (docs/architecture.md, "Versions"). A birth is
 // never given out twice by one node, whatever its clock and disk do: births stay below a bound that
-// was made durable before, and a start begins above the last bound.
+// was made durable before, and a start begins above the last bound. A directory that was restored
+// from a copy has an old bound, so every start leaps on from there by another random distance.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +15,14 @@ namespace cartwheel {
 class Births {
  public:
   static constexpr int64_t kReserveMs = 600'000;
+  // Two starts from one bound share a birth once in some ten million times, if each gives out a
+  // million; and a start a minute uses the 64 bits up in two thousand years.
+  static constexpr uint64_t kMaxLeap = uint64_t{1} << 44;
 
-  // `durable_bound` is the bound that was last made durable, 0 at the first start. The new bound()
-  // must be durable before Next is called.
-  Births(uint64_t durable_bound, int64_t wall_ms)
-      : era_(std::max(durable_bound, HybridClock::FromWall(wall_ms)) + 1),
+  // `durable_bound` is the bound that was last made durable, 0 at the first start; `leap` is
+  // random, below kMaxLeap. The new bound() must be durable before Next is called.
+  Births(uint64_t durable_bound, int64_t wall_ms, uint64_t leap = 0)
+      : era_(std::max(durable_bound, HybridClock::FromWall(wall_ms)) + 1 + leap),
         last_(era_),
         bound_(era_ + HybridClock::FromWall(kReserveMs)) {}
 

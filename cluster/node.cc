@@ -402,8 +402,9 @@ Result<std::unique_ptr<Node>> Node::Start(NodeOptions options, StorageEngine* en
   if (!parsed) return tl::unexpected(parsed.error());
   // Whoever is new has nothing to lose.
   options.may_have_lost = !control.empty() && (options.may_have_lost || parsed->may_have_lost);
-  auto parts =
-      std::make_unique<Parts>(std::move(options), engine, Births(parsed->births, now.wall_ms));
+  const uint64_t leap = Random(options.seed + 1).Below(Births::kMaxLeap);
+  auto parts = std::make_unique<Parts>(std::move(options), engine,
+                                       Births(parsed->births, now.wall_ms, leap));
   const auto restored = parts->membership.Restore(parsed->membership);
   if (!restored) return tl::unexpected(restored.error());
   if (auto found = parts->context.replica.FindHints(); !found) {

@@ -24,6 +24,8 @@ class File {
   // writes into it never meet a full disk.
   virtual Result<void> Allocate(uint64_t bytes) = 0;
   virtual Result<void> Truncate(uint64_t bytes) = 0;
+  // Tells this file from a copy of it: its inode.
+  virtual Result<uint64_t> Identity() = 0;
   // What was written before the call is on the disk after it (fdatasync).
   virtual Result<void> Sync() = 0;
 };

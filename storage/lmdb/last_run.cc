@@ -12,23 +12,25 @@ namespace cartwheel {
 namespace {
 
 constexpr std::string_view kName = "run";
-constexpr size_t kRunBytes = 8 + 1 + 1 + 1 + kBootBytes;
+constexpr size_t kBootAt = 3;  // in what the checksum is over
+constexpr size_t kRunBytes = 8 + kBootAt + kBootBytes + 8;
 
 std::string PathIn(const std::string& directory) { return directory + "/" + std::string(kName); }
 
-std::string Encode(const LastRun& run) {
+std::string Encode(const LastRun& run, uint64_t file) {
   std::string body;
   body.push_back(run.closed ? 1 : 0);
   body.push_back(run.synced ? 1 : 0);
   body.push_back(run.dropped ? 1 : 0);
   body += run.boot;
-  body.resize(kRunBytes - 8);
+  body.resize(kBootAt + kBootBytes);
+  PutFixed64(&body, file);
   std::string out;
   PutFixed64(&out, Hash64(body));
   return out + body;
 }
 
-LastRun Decode(std::string_view bytes) {
+LastRun Decode(std::string_view bytes, uint64_t file) {
   Reader reader(bytes);
   const uint64_t checksum = reader.Fixed64();
   const std::string_view body = reader.rest();
@@ -37,7 +39,8 @@ LastRun Decode(std::string_view bytes) {
   run.closed = body[0] != 0;
   run.synced = body[1] != 0;
   run.dropped = body[2] != 0;
-  if (body[3] != 0) run.boot = body.substr(3);
+  if (body[kBootAt] != 0) run.boot = body.substr(kBootAt, kBootBytes);
+  run.copied = GetFixed64(body.data() + kBootAt + kBootBytes) != file;
   return run;
 }
 
@@ -60,7 +63,9 @@ Result<std::optional<LastRun>> ReadLastRun(FileSystem* files, const std::string&
   if (!file) return tl::unexpected(file.error());
   const auto bytes = (*file)->ReadAll();
   if (!bytes) return tl::unexpected(bytes.error());
-  return Decode(*bytes);
+  const auto identity = (*file)->Identity();
+  if (!identity) return tl::unexpected(identity.error());
+  return Decode(*bytes, *identity);
 }
 
 Result<void> WriteLastRun(FileSystem* files, const std::string& directory, const LastRun& run) {
@@ -69,12 +74,15 @@ Result<void> WriteLastRun(FileSystem* files, const std::string& directory, const
   const bool exists = std::find(names->begin(), names->end(), kName) != names->end();
   auto file = files->Open(PathIn(directory), exists ? OpenMode::kExisting : OpenMode::kCreate);
   if (!file) return tl::unexpected(file.error());
-  if (auto done = (*file)->Write(0, Encode(run)); !done) return done;
+  const auto identity = (*file)->Identity();
+  if (!identity) return tl::unexpected(identity.error());
+  if (auto done = (*file)->Write(0, Encode(run, *identity)); !done) return done;
   if (auto done = (*file)->Sync(); !done) return done;
   return exists ? Result<void>() : files->SyncDirectory(directory);
 }
 
 std::string WhatMayBeLost(const LastRun& run, std::string_view boot_now) {
+  if (run.copied) return "the directory is a copy: what came after it was made is not in it";
   if (run.dropped) return "the last run dropped damaged records";
   if (run.closed || run.synced) return "";
   if (run.boot.empty() || boot_now.empty()) return "it is not known how the last run ended";

@@ -3,10 +3,11 @@
 // ended cleanly, and whether it had to drop damaged records. One small file of fixed length,
 // written in place: what is torn counts as not clean.
 //
-//   run := checksum:fixed64 closed:byte synced:byte dropped:byte boot:36 bytes
+//   run := checksum:fixed64 closed:byte synced:byte dropped:byte boot:36 bytes file:fixed64
 //
 // checksum is XXH3 over what follows it. A boot is what the kernel calls this boot of the machine;
-// zeros where that is not known.
+// zeros where that is not known. `file` is the inode of the file itself: a directory that was
+// restored from a copy has another, and may lack what was acknowledged after the copy was made.
 #pragma once
 
 #include <optional>
@@ -23,6 +24,7 @@ struct LastRun {
   bool synced = false;   // an acknowledged write was on the disk (fsync always)
   bool dropped = false;  // records that were damaged, which may not be back yet
   std::string boot;      // kBootBytes, or empty: unknown
+  bool copied = false;   // the file is a copy of the one that was written; not stored
 };
 
 inline constexpr size_t kBootBytes = 36;

@@ -71,6 +71,12 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<uint64_t> Identity() override {
+    struct stat info;
+    if (::fstat(descriptor_, &info) != 0) return SystemError(path_, "cannot be looked at");
+    return static_cast<uint64_t>(info.st_ino);
+  }
+
   Result<void> Sync() override {
     if (::fdatasync(descriptor_) != 0) return SystemError(path_, "cannot sync");
     return {};

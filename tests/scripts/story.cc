@@ -115,6 +115,8 @@ class Stage : public WorldObserver {
       world_->network().Heal();
     } else if (verb == "crash") {
       world_->Crash(NodeOf(line.words.at(1)), LossOf(line));
+    } else if (verb == "copy") {
+      world_->CopyDisk(NodeOf(line.words.at(1)));
     } else if (verb == "crash-in-commit") {
       world_->CrashInCommit(NodeOf(line.words.at(1)), std::stoi(line.words.at(2)));
     } else if (verb == "start") {
@@ -179,7 +181,8 @@ class Stage : public WorldObserver {
 
   static Loss LossOf(const Line& line) {
     if (line.words.size() == 2) return Loss::kNothing;
-    return line.words[2] == "data" ? Loss::kAll : Loss::kTail;
+    if (line.words[2] == "data") return Loss::kAll;
+    return line.words[2] == "copied" ? Loss::kSinceCopy : Loss::kTail;
   }
 
   static Position At(const std::string& key) { return PositionOf(0, key, Partitioner::kSlot); }

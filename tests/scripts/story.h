@@ -18,6 +18,7 @@
 //   break NODE                          all its connections are reset; they may be made again
 //   heal                                ends all drops and cuts
 //   crash NODE [tail|data], start NODE  a process ends (and loses that), and comes again
+//   copy NODE                           its disk is copied; `crash NODE copied` restores that
 //   crash-in-commit NODE STAGE          it ends in its next turn that writes: 0 before the control
 //                                       image, 1 before the batch is written, 2 before anything
 //                                       leaves

@@ -31,14 +31,15 @@ enum class FaultKind : uint8_t {
   kWipedData,
   kBlackout,
   kOutage,
+  kRestoredCopy,
 };
-inline constexpr size_t kFaultKinds = 21;
+inline constexpr size_t kFaultKinds = 22;
 
 inline constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
-    "delay",       "loss",     "duplicate",    "reorder",   "one-way-cut",    "two-way-cut",
-    "bridge-cut",  "clog",     "half-open",    "pause",     "slow-node",      "clock-jump",
-    "clock-drift", "crash",    "commit-crash", "tail-loss", "flipped-record", "disk-full",
-    "wiped-data",  "blackout", "outage"};
+    "delay",       "loss",     "duplicate",    "reorder",      "one-way-cut",    "two-way-cut",
+    "bridge-cut",  "clog",     "half-open",    "pause",        "slow-node",      "clock-jump",
+    "clock-drift", "crash",    "commit-crash", "tail-loss",    "flipped-record", "disk-full",
+    "wiped-data",  "blackout", "outage",       "restored-copy"};
 
 inline std::string_view Name(FaultKind kind) { return kFaultNames[static_cast<size_t>(kind)]; }
 

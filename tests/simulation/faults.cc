@@ -129,6 +129,7 @@ void Nemesis::Strike(FaultKind kind) {
       AwaitBlackout(HintsDelivered(), world_->now_us() + kPatienceUs);
       return;
     case FaultKind::kOutage: BeginOutage(); return;
+    case FaultKind::kRestoredCopy: CopyAndRestore(a); return;
     case FaultKind::kDiskFull:
       Say(kind, Numbered(a));
       world_->SetFull(a, true);
@@ -195,11 +196,25 @@ void Nemesis::LoseWhenAllowed(FaultKind kind, int node, int64_t until_us) {
     losses_.Flip(node);
     return;
   }
-  if (kind == FaultKind::kWipedData || world_->engine(node).HasUnsynced()) {
+  if (kind != FaultKind::kTailLoss || world_->engine(node).HasUnsynced()) {
     world_->hits().Count(kind);
   }
   if (w_ == 1) on_loss_();
-  losses_.Crash(node, kind == FaultKind::kWipedData ? Loss::kAll : Loss::kTail);
+  const Loss loss = kind == FaultKind::kWipedData      ? Loss::kAll
+                    : kind == FaultKind::kRestoredCopy ? Loss::kSinceCopy
+                                                       : Loss::kTail;
+  losses_.Crash(node, loss);
+}
+
+// A copy is restored while it is younger than tombstone-min-age: an older one brings back what was
+// deleted since and is forgotten everywhere else.
+void Nemesis::CopyAndRestore(int node) {
+  if (w_ == 1 || !world_->IsUp(node) || copied_until_us_ > world_->now_us()) return;
+  const int64_t lasts_us = std::min(world_->tombstone_min_age_us() / 2, 20 * kSecond);
+  copied_until_us_ = world_->now_us() + lasts_us;
+  world_->CopyDisk(node);
+  Later(Between(100 * kMs, lasts_us),
+        [this, node] { LoseWhenAllowed(FaultKind::kRestoredCopy, node, copied_until_us_); });
 }
 
 uint64_t Nemesis::HintsDelivered() const {

@@ -37,6 +37,7 @@ class Nemesis {
   void LoseTails();
   // Takes the node's data as soon as it may; gives up after a while.
   void LoseWhenAllowed(FaultKind kind, int node, int64_t until_us);
+  void CopyAndRestore(int node);
   // All power goes, best while hints are being handed over.
   void AwaitBlackout(uint64_t delivered_before, int64_t until_us);
   void Blackout();
@@ -60,6 +61,7 @@ class Nemesis {
   std::function<void()> on_loss_;
   std::vector<int64_t> away_until_us_;  // by node: it is started no sooner
   int64_t outage_until_us_ = 0;
+  int64_t copied_until_us_ = 0;  // a copy may be restored
 };
 
 }  // namespace cartwheel::sim

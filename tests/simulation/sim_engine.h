@@ -22,8 +22,9 @@ namespace cartwheel::sim {
 
 // When a write counts as stored. kAlways: once synced. kEverySecond: once written.
 enum class SyncPolicy : uint8_t { kAlways, kEverySecond };
-// What a process that dies takes along: what is not synced, or all that its disk had.
-enum class Loss : uint8_t { kNothing, kTail, kAll };
+// What a process that dies takes along: what is not synced, all that its disk had, or what came
+// there since it was copied.
+enum class Loss : uint8_t { kNothing, kTail, kAll, kSinceCopy };
 
 class SimEngine : public StorageEngine {
  public:
@@ -59,9 +60,11 @@ class SimEngine : public StorageEngine {
   // none.
   std::optional<Position> Flip(uint64_t choice);
   void set_full(bool full) { full_ = full; }
+  // The disk is copied as it is.
+  void Copy() { copy_ = contents_; }
   // The process dies and starts again: sequences begin anew. The hints that it takes along.
   std::vector<std::string> Crash(Loss loss);
-  uint64_t hints() const { return hints_; }
+  uint64_t hints() const { return contents_.hints; }
   // The record as it was written, whatever the disk made of it; empty: there is none.
   std::string_view Written(const Position& position) const;
   // The same of what is synced.
@@ -94,16 +97,21 @@ class SimEngine : public StorageEngine {
 
   void Account(const Position& position, std::string_view image, bool add);
 
+  struct Contents {
+    absl::btree_map<Position, Stored> records;
+    absl::btree_map<uint32_t, uint64_t> leaf_sums;
+    absl::flat_hash_map<uint64_t, uint64_t> value_counts;  // by db << 16 | slot
+    uint64_t hints = 0;                                    // of the records
+  };
+
   const SyncPolicy policy_;
-  absl::btree_map<Position, Stored> records_;
+  Contents contents_;
+  Contents copy_;
   std::deque<Undo> undo_;  // of what is not synced, oldest first
-  absl::btree_map<uint32_t, uint64_t> leaf_sums_;
-  absl::flat_hash_map<uint64_t, uint64_t> value_counts_;  // by db << 16 | slot
   uint64_t applied_ = 0;
   uint64_t written_ = 0;
   uint64_t synced_ = 0;
   uint64_t wanted_ = 0;  // by SyncSoon
-  uint64_t hints_ = 0;   // of the records
   uint64_t syncs_ = 0;
   bool full_ = false;
   bool dropped_damaged_ = false;

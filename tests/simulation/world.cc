@@ -86,10 +86,11 @@ int World::IndexOf(NodeId id) const {
 void World::Start(int node) {
   SimNode& n = at(node);
   CHECK(n.node == nullptr);
+  const bool forgotten = options_.mutant == Mutant::kControlForgotten;
   n.options.seed = random_.Next();
+  if (forgotten) n.options.seed = 1;
   network_.NodeUp(node);
   effects_.Clear();
-  const bool forgotten = options_.mutant == Mutant::kControlForgotten;
   auto started = Node::Start(n.options, &n.engine, forgotten ? n.first_control : n.control,
                              NowOf(node), &effects_);
   if (!started) {

@@ -31,7 +31,7 @@ enum class Mutant : uint8_t {
   kAckBeforeStored,    // effects leave before anything is stored
   kNewestSiblingWins,  // an engine that keeps the newest sibling only
   kSiblingLost,        // a copy with several siblings loses one when it is stored, now and then
-  kControlForgotten,   // a restart finds the first control image, whatever was stored since
+  kControlForgotten,   // a restart finds the first control image, and leaps as the first did
   kNothingRepaired,    // no comparison and no read repair arrives
 };
 
@@ -100,6 +100,9 @@ class World {
   // After the clock was changed: what was planned by it is planned anew.
   void ClockChanged(int node) { PlanTick(node); }
   // The images of the hints that it had and has no more.
+  int64_t tombstone_min_age_us() const { return options_.tombstone_min_age_ms * 1000; }
+  // Its disk is copied, for a crash with Loss::kSinceCopy: its directory is restored from there.
+  void CopyDisk(int node);
   std::vector<std::string> Crash(int node, Loss loss);
   // The node dies in its next turn that writes: before its control image is durable, before its
   // batch is written, or before anything is sent.
@@ -149,6 +152,7 @@ class World {
     SimClock clock;
     std::string control;
     std::string first_control;
+    std::string copied_control;
     std::unique_ptr<Node> node;
     std::deque<Waiting> waiting;
     std::deque<Deferred> deferred;

@@ -12,16 +12,24 @@
 
 namespace cartwheel::sim {
 
+void World::CopyDisk(int node) {
+  Trace("node " + std::to_string(node + 1) + " is copied");
+  at(node).engine.Copy();
+  at(node).copied_control = at(node).control;
+}
+
 std::vector<std::string> World::Crash(int node, Loss loss) {
   SimNode& n = at(node);
   CHECK(n.node != nullptr);
-  constexpr std::string_view kLost[] = {"", ", its tail lost", ", its data lost"};
+  constexpr std::string_view kLost[] = {"", ", its tail lost", ", its data lost",
+                                        ", its disk restored from the copy"};
   Trace("node " + std::to_string(node + 1) + " crashes" +
         std::string(kLost[static_cast<size_t>(loss)]));
   Note(7, static_cast<uint64_t>(node), static_cast<uint64_t>(loss), 0);
   const bool was_behind = n.node->MayHaveLost();
   n.node.reset();
   std::vector<std::string> lost_hints = n.engine.Crash(loss);
+  if (loss == Loss::kSinceCopy) n.control = n.copied_control;
   n.options.may_have_lost = n.engine.TakeDroppedDamaged() || loss != Loss::kNothing;
   n.went_with_losses = was_behind || n.options.may_have_lost;
   n.waiting.clear();

@@ -56,6 +56,8 @@ class FaultyFile final : public File {
     return {};
   }
 
+  Result<uint64_t> Identity() override { return 1; }
+
   Result<void> Sync() override {
     const std::lock_guard<std::mutex> lock(disk_->mutex);
     if (FaultyFileSystem::Fails(disk_.get(), life_)) return Dead(path_);

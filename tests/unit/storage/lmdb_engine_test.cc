@@ -155,14 +155,14 @@ TEST_F(LmdbEngineTest, SaysWhenAStartMayHaveLostSomething) {
   EXPECT_EQ(live(false), "it is not known how the last run ended");
 }
 
-TEST_F(LmdbEngineTest, NoticesThatItsTreeIsGone) {
+TEST_F(LmdbEngineTest, NoticesThatItsTreeIsGoneOrItsDirectoryACopy) {
   LmdbOptions options = Options();
   options.boot = std::string(kBootBytes, 'a');
   auto engine = Open(options);
   ASSERT_TRUE(waker_.FlushUntil(engine.get(), [&] { return engine->stats().checkpoints > 0; }));
   Put(engine.get(), 1, 1);
   ASSERT_TRUE(engine->Flush());
-  // What a kill -9 leaves now, whole and without its tree.
+  // What a kill -9 leaves now, restored whole and without its tree.
   const ScratchDirectory copies;
   for (const bool whole : {true, false}) {
     const fs::path copy = fs::path(copies.path()) / (whole ? "whole" : "part");
@@ -170,7 +170,14 @@ TEST_F(LmdbEngineTest, NoticesThatItsTreeIsGone) {
     if (!whole) fs::remove(copy / "tree.mdb");
     LmdbOptions copied = options;
     copied.dir = copy;
-    EXPECT_EQ(Open(copied)->may_have_lost(), whole ? "" : "tree.mdb is gone");
+    {
+      const auto restored = Open(copied);
+      EXPECT_EQ(restored->may_have_lost(),
+                whole ? "the directory is a copy: what came after it was made is not in it"
+                      : "tree.mdb is gone");
+      ASSERT_TRUE(restored->Flush());
+    }
+    EXPECT_EQ(Open(copied)->may_have_lost(), "") << "from then on it is this one";
   }
 }
 
