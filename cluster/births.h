@@ -15,16 +15,18 @@ namespace cartwheel {
 class Births {
  public:
   static constexpr int64_t kReserveMs = 600'000;
-  // Two starts from one bound share a birth once in some ten million times, if each gives out a
-  // million; and a start a minute uses the 64 bits up in two thousand years.
-  static constexpr uint64_t kMaxLeap = uint64_t{1} << 44;
+  // Two starts from one bound share a birth twice in a million times, if each gives out a million;
+  // and a start a minute uses the 64 bits up in sixty years.
+  static constexpr uint64_t kMaxLeap = uint64_t{1} << 40;
 
   // `durable_bound` is the bound that was last made durable, 0 at the first start; `leap` is
   // random, below kMaxLeap. The new bound() must be durable before Next is called.
   Births(uint64_t durable_bound, int64_t wall_ms, uint64_t leap = 0)
       : era_(std::max(durable_bound, HybridClock::FromWall(wall_ms)) + 1 + leap),
         last_(era_),
-        bound_(era_ + HybridClock::FromWall(kReserveMs)) {}
+        bound_(era_ + HybridClock::FromWall(kReserveMs)) {
+    CHECK(era_ > durable_bound && bound_ > era_);
+  }
 
   // Marks of births before this start are not gone on with.
   uint64_t era() const { return era_; }

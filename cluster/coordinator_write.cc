@@ -176,7 +176,7 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
   for (Sibling& sibling : minted.delta.siblings) {
     if (sibling.operation != op->version.operation) continue;
     sibling.bytes = op->version.bytes;
-    sibling.retried = op->version.retried;  // elsewhere too, when this answer came late
+    sibling.retried |= op->version.retried;  // elsewhere too, when this answer came late
   }
   OnMinted(turn, op, std::move(minted), *minter);
 }

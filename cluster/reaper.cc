@@ -13,14 +13,8 @@ namespace {
 
 bool AllDead(const Object& object, const View& view) { return object.Newest(view) == nullptr; }
 
-bool CanBePruned(const Object& object) {
-  return object.context.size() > Reaper::kLongContext || !object.replaced.empty();
-}
-
-// No replaced operations are left, and of a long context only the actors of what is alive.
+// Only the actors of what is alive are left in the context.
 void Prune(Object* object) {
-  object->replaced.clear();
-  if (object->context.size() <= Reaper::kLongContext) return;
   absl::InlinedVector<CausalContext::Entry, 1> entries;
   std::vector<Dot> cloud;
   const auto is_of = [&](const Actor& actor) {
@@ -74,7 +68,7 @@ bool Reaper::MayGo(const Now& now, const RecordView& record, const Object& objec
     if (HybridClock::ToWall(sibling.time) > before_ms) return false;
     if (sibling.expires_at_ms > before_ms) return false;
   }
-  return AllDead(object, view) || CanBePruned(object);
+  return AllDead(object, view) || object.context.size() > kLongContext;
 }
 
 // The first of the replicas proposes as soon as it may; the others, for what that one does not have
@@ -256,7 +250,7 @@ void Reaper::Apply(const Turn& turn, const std::vector<Entry>& entries) {
     if (AllDead(object, context_->ViewOf(record->db, turn.now))) {
       context_->replica.Drop(key, entry.hash);
       ++context_->counters.tombstones_dropped;
-    } else if (CanBePruned(object)) {
+    } else if (object.context.size() > kLongContext) {
       Prune(&object);
       context_->replica.Replace(key, object);
       ++context_->counters.contexts_pruned;

@@ -1,7 +1,6 @@
 // Reaper: drops dead versions (tombstones and values whose time is over) for good, and prunes long
-// contexts and lists of replaced operations, without ever letting an older version come back.
-// Dynamo leaves this open; what goes wrong elsewhere is that a tombstone goes by its age, and a
-// copy that was away does not know.
+// contexts, without ever letting an older version come back. Dynamo leaves this open; what goes
+// wrong elsewhere is that a tombstone goes by its age, and a copy that was away does not know.
 //
 // One of a key's replicas proposes, in two rounds. In each, all N must say, synced, that they
 // hold exactly this object or nothing (to prune: exactly this object) and find it dead and old by

@@ -173,10 +173,14 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     return tl::unexpected(std::move(done.error()));
   }
   if (const Sibling* done = current.object.Find(version.operation)) {
-    return Minted{version.plain ? current.object : DeltaOf(version.context, *done),
-                  current.sequence};
+    Minted again{version.plain ? current.object : DeltaOf(version.context, *done),
+                 current.sequence};
+    for (Sibling& sibling : again.delta.siblings) {
+      sibling.retried |= version.retried && sibling.operation == version.operation;
+    }
+    return again;
   }
-  if (current.object.Replaced(version.operation)) {
+  if (current.object.Replaces(version.operation)) {
     return Minted{std::move(current.object), current.sequence};
   }
   uint64_t mark = 0;
@@ -209,9 +213,8 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
         Store(key, minted.delta, VersionHash(key.position, minted.delta), mark, current);
     return minted;
   }
-  PutInto(&next, version.context, sibling);
-  minted.delta.replaced = next.replaced;
-  PutInto(&minted.delta, version.context, std::move(sibling));
+  PutInto(&next, version.context, std::move(sibling));
+  minted.delta = DeltaOf(version.context, *next.Find(version.operation));
   DropDeadBytes(&next, view);
   if (PastBounds(next, siblings_before, bytes_before)) {
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
@@ -254,6 +257,7 @@ Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int
     sibling.time = std::max(clock_->Tick(view.wall_ms), sibling.time + 1);
     sibling.operation = operation + i;
     sibling.retried = false;
+    sibling.replaces.clear();
     sibling.expires_at_ms = expires_at_ms;
     PutInto(&current.object, given, std::move(sibling));
   }

@@ -349,8 +349,8 @@ class Chaos:
 
     def table(self):
         heads = ("fault", "times", "acknowledged", "unknown", "refused", "reads", "failed-reads",
-                 "refused-reads", *COLUMNS, "other", "stale", "certain-reads", "drained (s)",
-                 "agreed (s)")
+                 "refused-reads", *COLUMNS, "other", "twins", "stale", "certain-reads",
+                 "drained (s)", "agreed (s)")
 
         def range_of(seconds):
             return "%.1f to %.1f" % (min(seconds), max(seconds)) if seconds else "never"
@@ -359,8 +359,8 @@ class Chaos:
             lines.append((kind, row["times"], row["acknowledged"], row["unknown"], row["refused"],
                           row["reads"], row["failed-reads"], row["refused-reads"],
                           *[row[name] for name in COLUMNS],
-                          sum(row[name] for name in OTHERS), row["stale"], row["certain-reads"],
-                          range_of(self.drained[kind]),
+                          sum(row[name] for name in OTHERS), row["twins"], row["stale"],
+                          row["certain-reads"], range_of(self.drained[kind]),
                           range_of(self.agreed[kind])))
         widths = [max(len(str(line[i])) for line in lines) for i in range(len(heads))]
         return "\n".join("  ".join(str(cell).rjust(width) for cell, width in zip(line, widths))

@@ -112,8 +112,9 @@ class Run {
     std::cout << "ok agreed-ms=" << agreed_ms << " keys=" << keys_.size();
     for (size_t i = 0; i < faults.size(); ++i)
       std::cout << " " << kFaultNames[i] << "=" << faults[i];
-    std::cout << " unexpected=" << unexpected << " stale=" << all.stale_reads
-              << " certain-reads=" << all.certain_reads << std::endl;
+    std::cout << " unexpected=" << unexpected << " twins=" << all.returned_twins
+              << " stale=" << all.stale_reads << " certain-reads=" << all.certain_reads
+              << std::endl;
   }
 
  private:
@@ -140,6 +141,7 @@ class Run {
     KeyHistory history = HistoryOf(key);
     watch_.Judge(&history);
     const Verdict verdict = HistoryChecker(history, final_state).Check();
+    all->returned_twins += verdict.returned_twins;
     all->stale_reads += verdict.stale_reads;
     all->certain_reads += verdict.certain_reads;
     for (const Violation& violation : verdict.violations) {

@@ -37,6 +37,7 @@ struct Violation {
 
 struct Verdict {
   std::vector<Violation> violations;
+  uint64_t returned_twins = 0;
   uint64_t certain_reads = 0;  // that were held to the rules
   uint64_t stale_reads = 0;    // that were not, and would have broken them
 };

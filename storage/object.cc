@@ -1,7 +1,6 @@
 #include "storage/object.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -48,50 +47,68 @@ void UniteOperations(Siblings* siblings) {
   }
 }
 
-// `sibling` of the object, or of a copy of it, was replaced.
-void NoteReplaced(const Sibling& sibling, Object* object) {
-  if (!sibling.retried) return;
-  std::vector<uint64_t>& replaced = object->replaced;
-  const auto place = std::lower_bound(replaced.begin(), replaced.end(), sibling.operation);
-  if (place != replaced.end() && *place == sibling.operation) return;
-  replaced.insert(place, sibling.operation);
+void Note(uint64_t operation, Sibling* by) {
+  if (by->Replaces(operation)) return;
+  if (by->replaces.size() == kMostReplaced) by->replaces.erase(by->replaces.begin());
+  by->replaces.push_back(operation);
 }
 
-// Whether the side with those siblings, which has seen `gone` and does not hold it, has replaced
-// it. Otherwise it has united it with a twin, and holds the one with the greater dot.
-bool WasReplaced(const Sibling& gone, const Siblings& siblings) {
-  return std::none_of(siblings.begin(), siblings.end(), [&gone](const Sibling& sibling) {
-    return sibling.operation == gone.operation && sibling.dot >= gone.dot;
+// `by` is minted in the place of `old`. A retry notes nothing: of two retried writes that met in
+// two orders at two nodes each would take the other.
+void NoteReplaced(const Sibling& old, Sibling* by) {
+  if (by->retried) return;
+  for (const uint64_t operation : old.replaces) Note(operation, by);
+  if (old.retried) Note(old.operation, by);
+}
+
+bool Takes(const Sibling& sibling, const Sibling& twin) {
+  return sibling.Replaces(twin.operation) && !twin.Replaces(sibling.operation);
+}
+
+bool Carries(const Siblings& siblings) {
+  return std::any_of(siblings.begin(), siblings.end(),
+                     [](const Sibling& sibling) { return !sibling.replaces.empty(); });
+}
+
+// The siblings that `by` has not seen and some of its own, which these have not seen, take.
+std::vector<Dot> TwinsIn(const Object& of, const Object& by) {
+  std::vector<Dot> twins;
+  for (const Sibling& twin : of.siblings) {
+    if (by.context.Contains(twin.dot)) continue;
+    const bool taken = std::any_of(by.siblings.begin(), by.siblings.end(), [&](const Sibling& s) {
+      return !of.context.Contains(s.dot) && Takes(s, twin);
+    });
+    if (taken) twins.push_back(twin.dot);
+  }
+  return twins;
+}
+
+void Drop(const std::vector<Dot>& dots, Siblings* siblings) {
+  const auto dropped = std::remove_if(siblings->begin(), siblings->end(), [&](const Sibling& s) {
+    return std::find(dots.begin(), dots.end(), s.dot) != dots.end();
   });
+  siblings->erase(dropped, siblings->end());
 }
 
-void DropReplaced(Object* object) {
-  if (object->replaced.empty()) return;
-  Siblings& siblings = object->siblings;
-  siblings.erase(
-      std::remove_if(siblings.begin(), siblings.end(),
-                     [object](const Sibling& s) { return object->Replaced(s.operation); }),
-      siblings.end());
+// Drops the twins of what the other side's siblings have replaced. `mine` holds only what survives
+// of it. Whoever takes another stays, so that something always does; in a circle all stay.
+void DropTwins(Object* mine, Object* theirs) {
+  if (!Carries(mine->siblings) && !Carries(theirs->siblings)) return;
+  const std::vector<Dot> in_mine = TwinsIn(*mine, *theirs);
+  const std::vector<Dot> in_theirs = TwinsIn(*theirs, *mine);
+  const auto coming =
+      std::count_if(theirs->siblings.begin(), theirs->siblings.end(),
+                    [&](const Sibling& sibling) { return !mine->context.Contains(sibling.dot); });
+  const size_t all = mine->siblings.size() + static_cast<size_t>(coming);
+  if (in_mine.size() + in_theirs.size() == all) return;
+  Drop(in_mine, &mine->siblings);
+  Drop(in_theirs, &theirs->siblings);
 }
 
-void JoinReplaced(const std::vector<uint64_t>& theirs, std::vector<uint64_t>* mine) {
-  if (theirs.empty()) return;
-  std::vector<uint64_t> joined;
-  joined.reserve(mine->size() + theirs.size());
-  std::set_union(mine->begin(), mine->end(), theirs.begin(), theirs.end(),
-                 std::back_inserter(joined));
-  *mine = std::move(joined);
-}
-
-// Narrows `winner` to what survives of it, and notes what the merge of both replaces. When its
-// context covers the other's that is the whole merge: nothing of the other survives that winner
-// lacks, so that no sibling moves.
+// Narrows `winner` to what survives of it. When its context covers the other's that is the whole
+// merge: nothing of the other survives that winner lacks, so that no sibling moves.
 void MergeCovered(Object* winner, Object* covered) {
   Siblings& siblings = winner->siblings;
-  for (const Sibling& theirs : covered->siblings) {
-    const bool seen = theirs.retried && winner->context.Contains(theirs.dot);
-    if (seen && WasReplaced(theirs, siblings)) NoteReplaced(theirs, winner);
-  }
   for (size_t i = 0; i < siblings.size();) {
     if (!covered->context.Contains(siblings[i].dot)) {
       ++i;
@@ -99,7 +116,6 @@ void MergeCovered(Object* winner, Object* covered) {
     }
     Sibling* copy = Find(covered->siblings, siblings[i].dot);
     if (copy == nullptr) {
-      if (WasReplaced(siblings[i], covered->siblings)) NoteReplaced(siblings[i], winner);
       siblings.erase(siblings.begin() + static_cast<ptrdiff_t>(i));
       continue;
     }
@@ -110,8 +126,6 @@ void MergeCovered(Object* winner, Object* covered) {
     }
     ++i;
   }
-  JoinReplaced(covered->replaced, &winner->replaced);
-  DropReplaced(winner);
 }
 
 }  // namespace
@@ -123,8 +137,9 @@ const Sibling* Object::Find(uint64_t operation) const {
   return nullptr;
 }
 
-bool Object::Replaced(uint64_t operation) const {
-  return std::binary_search(replaced.begin(), replaced.end(), operation);
+bool Object::Replaces(uint64_t operation) const {
+  return std::any_of(siblings.begin(), siblings.end(),
+                     [operation](const Sibling& s) { return s.Replaces(operation); });
 }
 
 const Sibling* Object::Newest(const View& view) const {
@@ -141,10 +156,10 @@ void MergeInto(Object* mine, Object&& theirs) {
     return;
   }
   MergeCovered(mine, &theirs);
+  DropTwins(mine, &theirs);
   const size_t before = mine->siblings.size();
   for (Sibling& sibling : theirs.siblings) {
-    if (mine->context.Contains(sibling.dot) || mine->Replaced(sibling.operation)) continue;
-    mine->siblings.push_back(std::move(sibling));
+    if (!mine->context.Contains(sibling.dot)) mine->siblings.push_back(std::move(sibling));
   }
   mine->context.Join(theirs.context);
   if (mine->siblings.size() == before) return;
@@ -155,15 +170,14 @@ void MergeInto(Object* mine, Object&& theirs) {
 void PutInto(Object* object, const CausalContext& given, Sibling sibling) {
   Siblings& siblings = object->siblings;
   const auto dropped =
-      std::remove_if(siblings.begin(), siblings.end(), [&given, object](const Sibling& old) {
+      std::remove_if(siblings.begin(), siblings.end(), [&given, &sibling](const Sibling& old) {
         if (!given.Contains(old.dot)) return false;
-        NoteReplaced(old, object);
+        NoteReplaced(old, &sibling);
         return true;
       });
   siblings.erase(dropped, siblings.end());
   object->context.Join(given);
   object->context.Add(sibling.dot);
-  if (object->Replaced(sibling.operation)) return;
   const bool alone = siblings.empty();
   siblings.push_back(std::move(sibling));
   if (alone) return;
@@ -194,9 +208,8 @@ Object WithoutBytes(const Object& object) {
   copy.siblings.reserve(object.siblings.size());
   for (const Sibling& sibling : object.siblings) {
     copy.siblings.push_back({sibling.dot, sibling.time, sibling.operation, sibling.expires_at_ms,
-                             sibling.kind, sibling.retried, std::string()});
+                             sibling.kind, sibling.retried, std::string(), sibling.replaces});
   }
-  copy.replaced = object.replaced;
   return copy;
 }
 
@@ -213,19 +226,16 @@ uint64_t VersionHash(const Position& position, const Object& object) {
   for (const auto& entry : object.context.vector()) append(entry.actor, entry.counter);
   for (const Dot& dot : object.context.cloud()) append(dot.actor, dot.counter);
   for (const Sibling& sibling : object.siblings) append(sibling.dot.actor, sibling.dot.counter);
-  // Operations that are retried and alive, or replaced: none is both.
   for (const Sibling& sibling : object.siblings) {
     if (sibling.retried) words.push_back(sibling.operation);
   }
-  words.insert(words.end(), object.replaced.begin(), object.replaced.end());
   const uint64_t hash =
       Hash64({reinterpret_cast<const char*>(words.data()), words.size() * sizeof(uint64_t)});
   return hash == 0 ? 1 : hash;
 }
 
 size_t ByteSize(const Object& object) {
-  size_t size = sizeof(Object) + object.context.size() * sizeof(Dot) +
-                object.replaced.size() * sizeof(uint64_t);
+  size_t size = sizeof(Object) + object.context.size() * sizeof(Dot);
   for (const Sibling& sibling : object.siblings) size += sizeof(Sibling) + sibling.bytes.size();
   return size;
 }

@@ -7,6 +7,7 @@
 
 #include <absl/container/inlined_vector.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct View {
   uint64_t flushed_before = 0;
 };
 
+// So many operations a sibling remembers to have replaced.
+inline constexpr size_t kMostReplaced = 32;
+
 struct Sibling {
   Dot dot;
   uint64_t time = 0;          // hybrid logical clock: milliseconds << 16 | logical
@@ -36,10 +40,17 @@ struct Sibling {
   // Its operation may have been minted elsewhere too: a node that was asked before gave no answer.
   bool retried = false;
   std::string bytes;
+  // The operations of retried siblings that this one replaced, itself or with what it replaced, the
+  // latest last. What an earlier node minted for one of them was replaced as well. Fixed with the
+  // dot. One that was minted as a retry has none.
+  std::vector<uint64_t> replaces = {};
 
   bool LiveAt(const View& view) const {
     return kind == Kind::kValue && (expires_at_ms == 0 || expires_at_ms > view.wall_ms) &&
            time >= view.flushed_before;
+  }
+  bool Replaces(uint64_t other) const {
+    return std::find(replaces.begin(), replaces.end(), other) != replaces.end();
   }
   bool NewerThan(const Sibling& other) const {
     return time != other.time ? time > other.time : dot > other.dot;
@@ -51,27 +62,26 @@ struct Object {
   CausalContext context;
   // Newest first: by time, then by dot.
   absl::InlinedVector<Sibling, 1> siblings;
-  // The operations, in order, of retried siblings that were replaced. What an earlier node had
-  // minted for one of them was replaced as well, and is no sibling when it turns up.
-  std::vector<uint64_t> replaced;
 
   // The sibling of an operation, or nullptr.
   const Sibling* Find(uint64_t operation) const;
-  bool Replaced(uint64_t operation) const;
+  // Whether a sibling replaces that operation.
+  bool Replaces(uint64_t operation) const;
   // The newest live sibling, or nullptr.
   const Sibling* Newest(const View& view) const;
   bool operator==(const Object&) const = default;
 };
 
 // Merge: a sibling survives when both sides have it or when the side that lacks it has not seen its
-// dot; the contexts are joined. Siblings of one operation are one: the greater dot stays, and none
-// when the operation was replaced. Commutative, idempotent, and associative but for operations that
-// were retried (they converge).
+// dot; the contexts are joined. Siblings of one operation are one: the greater dot stays. A sibling
+// that the other side has not seen goes when one of the other side's that is as new here replaces
+// its operation. Commutative, idempotent, and associative but for operations that were retried
+// (they converge).
 void MergeInto(Object* mine, Object&& theirs);
 inline void MergeInto(Object* mine, const Object& theirs) { MergeInto(mine, Object(theirs)); }
 
-// A write: drops what `given` covers, adds `sibling` (its dot is new) unless its operation was
-// replaced, joins `given` and the dot.
+// A write: drops what `given` covers, adds `sibling` (its dot is new; it notes which operations it
+// replaces), joins `given` and the dot.
 void PutInto(Object* object, const CausalContext& given, Sibling sibling);
 
 // What is sent to the other replicas for a write: an object of the given context, the dot and the
@@ -98,8 +108,9 @@ size_t ByteSize(const Object& object);
 //              count { actor:varint counter:varint }                 actor: index into the first
 //              list
 //   object  := context count { actor:varint counter:varint time:fixed64 operation:fixed64
-//                              expires_at_ms:varint kind:byte bytes }   kind | 2: retried
-//              [count { operation:fixed64 }]                            replaced, unless empty
+//                              expires_at_ms:varint kind:byte bytes
+//                              [count { operation:fixed64 } when kind & 4] }
+//   kind | 2: retried; | 4: with the operations that it replaces
 // Decoders take only what the encoders write (sorted, nothing twice, every sibling's dot within the
 // context) and give kInvalid for all else; they never allocate much more than they are given.
 void EncodeContext(const CausalContext& context, std::string* out);

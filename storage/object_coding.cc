@@ -17,8 +17,9 @@ namespace {
 constexpr size_t kLeastActorBytes = 17;
 constexpr size_t kLeastCloudBytes = 2;
 constexpr size_t kLeastSiblingBytes = 21;
-constexpr size_t kOperationBytes = 8;
-constexpr uint8_t kRetried = 2;  // beside the kind
+// Beside the kind.
+constexpr uint8_t kRetried = 2;
+constexpr uint8_t kReplaces = 4;
 
 // All actors of a context, sorted; counter 0 for those in the cloud only.
 using Actors = absl::InlinedVector<CausalContext::Entry, 4>;
@@ -111,6 +112,13 @@ std::optional<CausalContext> ReadContext(Reader* reader, Actors* actors) {
   return CausalContext::FromParts(std::move(vector), std::move(cloud));
 }
 
+bool ReadReplaces(Reader* reader, std::vector<uint64_t>* replaces) {
+  const uint64_t count = reader->Varint();
+  if (count == 0 || count > kMostReplaced) return false;
+  for (uint64_t i = 0; i < count; ++i) replaces->push_back(reader->Fixed64());
+  return reader->ok();
+}
+
 bool ReadSibling(Reader* reader, const Actors& actors, Sibling* sibling) {
   const auto dot = ReadDot(reader, actors);
   if (!dot) return false;
@@ -120,33 +128,21 @@ bool ReadSibling(Reader* reader, const Actors& actors, Sibling* sibling) {
   sibling->expires_at_ms = static_cast<int64_t>(reader->Varint());
   const uint8_t kind = reader->Byte();
   const std::string_view bytes = reader->Bytes();
-  if (!reader->ok() || kind > (kRetried | static_cast<uint8_t>(Kind::kTombstone))) return false;
-  sibling->kind = static_cast<Kind>(kind & ~kRetried);
+  const uint8_t kind_alone = kind & static_cast<uint8_t>(~(kRetried | kReplaces));
+  if (!reader->ok() || kind_alone > static_cast<uint8_t>(Kind::kTombstone)) return false;
+  sibling->kind = static_cast<Kind>(kind_alone);
   sibling->retried = (kind & kRetried) != 0;
   sibling->bytes = bytes;
-  return true;
+  return (kind & kReplaces) == 0 || ReadReplaces(reader, &sibling->replaces);
 }
 
-// At least one, in order.
-bool ReadReplaced(Reader* reader, std::vector<uint64_t>* replaced) {
-  const auto count = ReadCount(reader, kOperationBytes);
-  if (!count || *count == 0) return false;
-  replaced->reserve(*count);
-  for (size_t i = 0; i < *count; ++i) {
-    replaced->push_back(reader->Fixed64());
-    if (i > 0 && (*replaced)[i] <= (*replaced)[i - 1]) return false;
-  }
-  return true;
-}
-
-// In order, inside the context, no dot or operation twice, no operation replaced.
+// In order, inside the context, and no dot or operation twice.
 bool AreSiblings(const Object& object) {
   const auto& siblings = object.siblings;
   std::vector<Dot> dots;
   std::vector<uint64_t> operations;
   for (size_t i = 0; i < siblings.size(); ++i) {
     if (!object.context.Contains(siblings[i].dot)) return false;
-    if (object.Replaced(siblings[i].operation)) return false;
     if (siblings.size() == 1) return true;
     if (i > 0 && !siblings[i - 1].NewerThan(siblings[i])) return false;
     dots.push_back(siblings[i].dot);
@@ -182,13 +178,14 @@ void EncodeObject(const Object& object, std::string* out) {
     PutFixed64(out, sibling.time);
     PutFixed64(out, sibling.operation);
     PutVarint(out, static_cast<uint64_t>(sibling.expires_at_ms));
-    out->push_back(
-        static_cast<char>(static_cast<uint8_t>(sibling.kind) | (sibling.retried ? kRetried : 0)));
+    const uint8_t retried = sibling.retried ? kRetried : 0;
+    const uint8_t replaces = sibling.replaces.empty() ? 0 : kReplaces;
+    out->push_back(static_cast<char>(static_cast<uint8_t>(sibling.kind) | retried | replaces));
     PutBytes(out, sibling.bytes);
+    if (sibling.replaces.empty()) continue;
+    PutVarint(out, sibling.replaces.size());
+    for (const uint64_t operation : sibling.replaces) PutFixed64(out, operation);
   }
-  if (object.replaced.empty()) return;
-  PutVarint(out, object.replaced.size());
-  for (const uint64_t operation : object.replaced) PutFixed64(out, operation);
 }
 
 bool DecodeObject(std::string_view bytes, Object* object) {
@@ -204,8 +201,6 @@ bool DecodeObject(std::string_view bytes, Object* object) {
   for (size_t i = 0; i < *count; ++i) {
     if (!ReadSibling(&reader, actors, &object->siblings.emplace_back())) return false;
   }
-  object->replaced.clear();
-  if (!reader.done() && !ReadReplaced(&reader, &object->replaced)) return false;
   return reader.done() && AreSiblings(*object);
 }
 

@@ -14,6 +14,12 @@
 
 namespace cartwheel {
 
+struct FileIdentity {
+  uint64_t inode = 0;
+  // Its time of modification was set, and is not that of its last change: cp -a, tar and rsync do.
+  bool set_back = false;
+};
+
 class File {
  public:
   virtual ~File() = default;
@@ -24,8 +30,8 @@ class File {
   // writes into it never meet a full disk.
   virtual Result<void> Allocate(uint64_t bytes) = 0;
   virtual Result<void> Truncate(uint64_t bytes) = 0;
-  // Tells this file from a copy of it: its inode.
-  virtual Result<uint64_t> Identity() = 0;
+  // What tells this file from a copy that was put in its place.
+  virtual Result<FileIdentity> Identity() = 0;
   // What was written before the call is on the disk after it (fdatasync).
   virtual Result<void> Sync() = 0;
 };

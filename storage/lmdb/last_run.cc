@@ -17,20 +17,20 @@ constexpr size_t kRunBytes = 8 + kBootAt + kBootBytes + 8;
 
 std::string PathIn(const std::string& directory) { return directory + "/" + std::string(kName); }
 
-std::string Encode(const LastRun& run, uint64_t file) {
+std::string Encode(const LastRun& run, uint64_t inode) {
   std::string body;
   body.push_back(run.closed ? 1 : 0);
   body.push_back(run.synced ? 1 : 0);
   body.push_back(run.dropped ? 1 : 0);
   body += run.boot;
   body.resize(kBootAt + kBootBytes);
-  PutFixed64(&body, file);
+  PutFixed64(&body, inode);
   std::string out;
   PutFixed64(&out, Hash64(body));
   return out + body;
 }
 
-LastRun Decode(std::string_view bytes, uint64_t file) {
+LastRun Decode(std::string_view bytes, const FileIdentity& file) {
   Reader reader(bytes);
   const uint64_t checksum = reader.Fixed64();
   const std::string_view body = reader.rest();
@@ -40,7 +40,7 @@ LastRun Decode(std::string_view bytes, uint64_t file) {
   run.synced = body[1] != 0;
   run.dropped = body[2] != 0;
   if (body[kBootAt] != 0) run.boot = body.substr(kBootAt, kBootBytes);
-  run.copied = GetFixed64(body.data() + kBootAt + kBootBytes) != file;
+  run.copied = file.set_back || GetFixed64(body.data() + kBootAt + kBootBytes) != file.inode;
   return run;
 }
 
@@ -76,7 +76,7 @@ Result<void> WriteLastRun(FileSystem* files, const std::string& directory, const
   if (!file) return tl::unexpected(file.error());
   const auto identity = (*file)->Identity();
   if (!identity) return tl::unexpected(identity.error());
-  if (auto done = (*file)->Write(0, Encode(run, *identity)); !done) return done;
+  if (auto done = (*file)->Write(0, Encode(run, identity->inode)); !done) return done;
   if (auto done = (*file)->Sync(); !done) return done;
   return exists ? Result<void>() : files->SyncDirectory(directory);
 }

@@ -7,7 +7,8 @@
 //
 // checksum is XXH3 over what follows it. A boot is what the kernel calls this boot of the machine;
 // zeros where that is not known. `file` is the inode of the file itself: a directory that was
-// restored from a copy has another, and may lack what was acknowledged after the copy was made.
+// restored from a copy has another, or a time that was set back, and may lack what was acknowledged
+// after the copy was made.
 #pragma once
 
 #include <optional>

@@ -71,10 +71,12 @@ class PosixFile final : public File {
     return {};
   }
 
-  Result<uint64_t> Identity() override {
+  Result<FileIdentity> Identity() override {
     struct stat info;
     if (::fstat(descriptor_, &info) != 0) return SystemError(path_, "cannot be looked at");
-    return static_cast<uint64_t>(info.st_ino);
+    const bool set_back =
+        info.st_mtim.tv_sec != info.st_ctim.tv_sec || info.st_mtim.tv_nsec != info.st_ctim.tv_nsec;
+    return FileIdentity{static_cast<uint64_t>(info.st_ino), set_back};
   }
 
   Result<void> Sync() override {

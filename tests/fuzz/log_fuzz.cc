@@ -31,7 +31,7 @@ class MemoryFile final : public File {
     bytes_->resize(bytes);
     return {};
   }
-  Result<uint64_t> Identity() override { return 1; }
+  Result<FileIdentity> Identity() override { return FileIdentity(); }
   Result<void> Sync() override { return {}; }
 
  private:

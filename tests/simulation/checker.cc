@@ -310,7 +310,10 @@ void Checker::EndPut(const Operation& op, const PutAnswer& answer, int64_t now_u
 // A put that was minted twice, and replaced before its second minter heard of it.
 void Checker::EndReplacedPut(const Operation& op, KeyState* state, int64_t now_us) {
   const auto found = MintedSince(*state, op.began_us, [&](const Version& version) {
-    return version.dead || (version.sibling.kind == op.kind && version.bytes_hash == op.bytes_hash);
+    const bool fits =
+        version.dead || (version.sibling.kind == op.kind && version.bytes_hash == op.bytes_hash);
+    return fits && (version.sibling.retried ||
+                    state->by_operation.at(version.sibling.operation).size() > 1);
   });
   if (found.empty()) {
     Fail("a write that nobody minted was said to be replaced: key " + state->key.bytes);
@@ -375,17 +378,6 @@ bool Checker::Knows(const KeyState& state, const CausalContext& context,
   const auto& twins = state.by_operation.at(version.sibling.operation);
   return std::any_of(twins.begin(), twins.end(), [&](size_t twin) {
     return context.Contains(state.versions[twin].sibling.dot);
-  });
-}
-
-// A retried write that is replaced takes along what an earlier node had minted for it. Of a twin
-// with a lesser dot nothing may be left to tell so: whoever met both has kept the greater.
-bool Checker::TwinWasCovered(const KeyState& state, const Version& version) const {
-  const auto& twins = state.by_operation.at(version.sibling.operation);
-  return std::any_of(twins.begin(), twins.end(), [&](size_t index) {
-    const Version& twin = state.versions[index];
-    return twin.sibling.retried && twin.sibling.dot > version.sibling.dot &&
-           twin.covered_us != INT64_MAX;
   });
 }
 
@@ -500,7 +492,7 @@ void Checker::Final(size_t key, const Object& object) {
       return;
     }
     const Version& version = state.versions[it->second];
-    if (version.covered_us != INT64_MAX || TwinWasCovered(state, version)) {
+    if (version.covered_us != INT64_MAX) {
       Fail("at the end, what an acknowledged write covered is back: " + Describe(state, version));
     }
     mark_safe(it->second);

@@ -162,7 +162,6 @@ class Checker {
   // What the version covers, acknowledged at that time, is over.
   void Cover(KeyState* state, size_t version, int64_t now_us);
   bool Knows(const KeyState& state, const CausalContext& context, const Version& version) const;
-  bool TwinWasCovered(const KeyState& state, const Version& version) const;
   std::string Describe(const KeyState& state, const Version& version) const;
 
   // All replicas may forget it in time, together: nothing shows whether it is there.

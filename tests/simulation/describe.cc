@@ -41,7 +41,6 @@ std::string Describer::Of(const Sibling& sibling) {
 std::string Describer::Of(const Object& object) {
   std::string text = Of(object.context);
   for (const Sibling& sibling : object.siblings) text += " " + Of(sibling);
-  if (!object.replaced.empty()) text += " replaced:" + std::to_string(object.replaced.size());
   return text;
 }
 

@@ -17,7 +17,7 @@ class Describer {
   std::string Of(const Dot& dot);
   std::string Of(const CausalContext& context);  // {1a:1-3 2a:5}
   std::string Of(const Sibling& sibling);        // value(1a:1), deleted(1a:2)
-  std::string Of(const Object& object);          // {context} sibling sibling replaced:COUNT
+  std::string Of(const Object& object);          // {context} sibling sibling
   // "merge k {1a:1} v(1a:1)"; messages that are not about data by their type's number.
   std::string OfFrame(std::span<const std::string_view> fields);
 

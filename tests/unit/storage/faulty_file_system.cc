@@ -56,7 +56,7 @@ class FaultyFile final : public File {
     return {};
   }
 
-  Result<uint64_t> Identity() override { return 1; }
+  Result<FileIdentity> Identity() override { return FileIdentity(); }
 
   Result<void> Sync() override {
     const std::lock_guard<std::mutex> lock(disk_->mutex);

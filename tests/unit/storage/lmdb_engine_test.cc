@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -179,6 +180,12 @@ TEST_F(LmdbEngineTest, NoticesThatItsTreeIsGoneOrItsDirectoryACopy) {
     }
     EXPECT_EQ(Open(copied)->may_have_lost(), "") << "from then on it is this one";
   }
+  // Back to where it was, with its old time, as cp -a does it.
+  engine.reset();
+  const fs::path run = fs::path(options.dir) / "run";
+  const auto written = fs::last_write_time(run);
+  fs::last_write_time(run, written - std::chrono::hours(1));
+  EXPECT_NE(Open(options)->may_have_lost(), "");
 }
 
 TEST_F(LmdbEngineTest, LocksItsDirectory) {

@@ -216,16 +216,18 @@ TEST(ObjectCoding, RefusesSiblingsThatNobodyWrites) {
   EXPECT_FALSE(taken(1, Parts().Sibling(0, 0, 9, 1))) << "dot 0";
   EXPECT_FALSE(taken(1, Parts().Sibling(1, 1, 9, 1))) << "an index past the list";
   EXPECT_TRUE(taken(1, Parts().Sibling(0, 1, 9, 1, 3))) << "a retried delete";
-  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 4))) << "an unknown kind";
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 8))) << "an unknown kind";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 9, 2))) << "unsorted";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 8, 2))) << "unsorted dots";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 1, 8, 2))) << "a dot twice";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 3, 8, 1))) << "an operation twice";
-  EXPECT_TRUE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(2).Operation(2).Operation(3)));
-  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(1).Operation(1))) << "replaced and here";
-  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(0))) << "nothing replaced, and said so";
-  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(2).Operation(3).Operation(2)));
-  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1).Varint(2).Operation(2))) << "cut off";
+  const auto replaces = [](uint64_t count) { return Parts().Sibling(0, 1, 9, 1, 4).Varint(count); };
+  EXPECT_TRUE(taken(1, replaces(2).Operation(3).Operation(2)));
+  EXPECT_FALSE(taken(1, replaces(0))) << "nothing replaced, and said so";
+  EXPECT_FALSE(taken(1, replaces(2).Operation(2))) << "cut off";
+  Parts many = replaces(kMostReplaced + 1);
+  for (uint64_t i = 0; i <= kMostReplaced; ++i) many.Operation(i);
+  EXPECT_FALSE(taken(1, many)) << "too many";
 }
 
 }  // namespace

@@ -144,7 +144,7 @@ TEST(Object, ARetriedOperationIsOneSiblingTheOneWithTheGreaterDot) {
   EXPECT_EQ(Put(b, {}, first), merged);
 }
 
-// One write, minted by Sx, which gave no answer, and by Sy; and what replaced it.
+// One write, minted by Sx, which gave no answer, and by Sy; and what replaced it there.
 struct Twins {
   Twins() {
     Sibling again = Value({kSy, 1}, 3, "v");
@@ -154,7 +154,7 @@ struct Twins {
     lost.operation = kOperation;
     first = DeltaOf({}, lost);
     retried = DeltaOf({}, again);
-    later = DeltaOf(retried.context, Value({kSz, 1}, 10, "later"));
+    later = Put(retried, retried.context, Value({kSz, 1}, 10, "later"));
   }
 
   static constexpr uint64_t kOperation = 77;
@@ -163,58 +163,71 @@ struct Twins {
   Object later;
 };
 
-TEST(Object, WhatReplacesARetriedWriteReplacesItsTwinToo) {
+TEST(Object, WhatReplacesARetriedWriteTakesItsTwinToo) {
   const Twins twins;
-  const Object put = Put(twins.retried, twins.retried.context, twins.later.siblings[0]);
-  EXPECT_EQ(put.replaced, std::vector<uint64_t>{Twins::kOperation});
-  EXPECT_EQ(Merged(twins.retried, twins.later), put) << "noted where the copy was";
-  EXPECT_EQ(Merged(twins.later, twins.retried), put);
-
-  const Object met = Merged(put, twins.first);
+  EXPECT_EQ(twins.later.siblings[0].replaces, std::vector<uint64_t>{Twins::kOperation});
+  const Object met = Merged(twins.later, twins.first);
   EXPECT_EQ(ValuesOf(met), Values{"later"});
   EXPECT_TRUE(met.context.Contains({kSx, 1}));
-  EXPECT_EQ(Merged(twins.first, put), met);
+  EXPECT_EQ(Merged(twins.first, twins.later), met);
   EXPECT_EQ(Merged(met, twins.first), met);
-  EXPECT_NE(VersionHash({1, 2, 3}, put), VersionHash({1, 2, 3}, twins.later)) << "is repaired";
 }
 
-TEST(Object, ATwinThatWasTakenForASiblingGoesWhenTheReplacementIsKnown) {
+TEST(Object, WhatComesAfterItTakesTheTwinAsWell) {
   const Twins twins;
-  const Object mistaken = Merged(twins.later, twins.first);
-  ASSERT_EQ(mistaken.siblings.size(), 2u) << "nobody here knew that it was retried";
-  const Object all = Merged(Merged(twins.retried, twins.later), twins.first);
-  EXPECT_EQ(ValuesOf(Merged(mistaken, twins.retried)), Values{"later"});
-  EXPECT_EQ(Merged(mistaken, twins.retried), all);
-  EXPECT_EQ(Merged(twins.retried, mistaken), all);
+  const Object last = Put(twins.later, twins.later.context, Value({kSz, 2}, 11, "last"));
+  EXPECT_EQ(ValuesOf(Merged(last, twins.first)), Values{"last"});
 }
 
-TEST(Object, AThirdTwinOfAWriteWhoseTwoWereUnitedGoesToo) {
+TEST(Object, ATwinThatHasSeenWhatReplacedTheOtherStays) {
   const Twins twins;
-  const Object both = Merged(twins.first, twins.retried);
-  const Object put = Put(both, both.context, twins.later.siblings[0]);
-  Sibling third = Value({kSz, 9}, 5, "v");
+  Sibling third = Value({kSx, 2}, 12, "v");
   third.operation = Twins::kOperation;
-  EXPECT_EQ(ValuesOf(Merged(put, DeltaOf({}, third))), Values{"later"});
-  EXPECT_EQ(ValuesOf(Put(put, {}, third)), Values{"later"}) << "nor is it put again";
+  third.retried = true;
+  const Object over = Put(twins.later, twins.later.context, third);
+  EXPECT_EQ(ValuesOf(Merged(over, twins.later)), Values{"v"}) << "later is covered by it";
+  EXPECT_EQ(Merged(twins.later, over), Merged(over, twins.later));
 }
 
-TEST(Object, ATwinThatWasUnitedIsNotTakenForReplaced) {
-  const Twins twins;
-  Object flagged = twins.first;
-  flagged.siblings[0].retried = true;
-  const Object both = Merged(twins.first, twins.retried);
-  EXPECT_EQ(Merged(both, flagged), both);
-  EXPECT_EQ(Merged(flagged, both), both);
-  EXPECT_NE(VersionHash({1, 2, 3}, flagged), VersionHash({1, 2, 3}, twins.first)) << "is repaired";
-  const Object more = Put(flagged, {}, Value({kSz, 1}, 10, "beside"));
-  EXPECT_EQ(ValuesOf(Merged(more, both)), (Values{"beside", "v"}));
-  EXPECT_EQ(Merged(both, more), Merged(more, both));
+TEST(Object, TwoRetriedWritesThatMetInTwoOrdersBothStay) {
+  const auto retried = [](const Dot& dot, uint64_t operation, std::string bytes) {
+    Sibling sibling = Value(dot, 5, std::move(bytes));
+    sibling.operation = operation;
+    sibling.retried = true;
+    return sibling;
+  };
+  Object here = DeltaOf({}, retried({kSx, 1}, 1, "one"));
+  here = Put(here, here.context, retried({kSx, 2}, 2, "two"));
+  Object there = DeltaOf({}, retried({kSy, 1}, 2, "two"));
+  there = Put(there, there.context, retried({kSy, 2}, 1, "one"));
+  EXPECT_EQ(Merged(here, there).siblings.size(), 2u);
+  EXPECT_EQ(Merged(there, here), Merged(here, there));
+}
+
+TEST(Object, NoneTakesWhatTakesItself) {
+  Sibling one = Value({kSx, 1}, 1, "one");
+  Sibling two = Value({kSy, 1}, 2, "two");
+  one.replaces = {two.operation};
+  two.replaces = {one.operation};
+  EXPECT_EQ(Merged(DeltaOf({}, one), DeltaOf({}, two)).siblings.size(), 2u);
+}
+
+TEST(Object, ASiblingRemembersTheLatestOfManyReplacedOperations) {
+  Object object;
+  for (uint64_t i = 1; i <= kMostReplaced + 5; ++i) {
+    Sibling retry = Value({kSx, i}, i, "v");
+    retry.retried = true;
+    PutInto(&object, {}, retry);
+  }
+  object = Put(object, object.context, Value({kSy, 1}, 99, "w"));
+  EXPECT_EQ(object.siblings[0].replaces.size(), kMostReplaced);
+  EXPECT_TRUE(object.Replaces(1001)) << "the oldest sibling is noted last";
 }
 
 TEST(Object, WhatWasNotRetriedLeavesNoTrace) {
   const Object one = DeltaOf({}, Value({kSx, 1}, 1, "one"));
-  EXPECT_TRUE(Put(one, one.context, Value({kSy, 1}, 2, "two")).replaced.empty());
-  EXPECT_TRUE(Merged(one, DeltaOf(one.context, Value({kSy, 1}, 2, "two"))).replaced.empty());
+  const Object two = Put(one, one.context, Value({kSy, 1}, 2, "two"));
+  EXPECT_TRUE(two.siblings[0].replaces.empty());
 }
 
 TEST(Object, OperationZeroUnitesNothing) {
