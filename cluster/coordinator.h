@@ -186,6 +186,8 @@ class Coordinator {
   void PassUpdateOn(const Turn& turn, Operation* op);
   void BeginUpdate(const Turn& turn, Operation* op);
   void ApplyAfterRead(const Turn& turn, Operation* op);
+  // So long whoever passed an update on waits for it.
+  int64_t UpdateLifeUs() const { return 2 * context_->options.replica_timeout_ms * 1000; }
   void LeaveQueue(const Turn& turn, const Position& position, uint64_t id);
   void RespondToPeer(const Turn& turn, const Operation& op, uint64_t after,
                      const decltype(Answer::result)& result);

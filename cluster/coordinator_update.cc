@@ -57,43 +57,35 @@ void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
 
 void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request) {
   const KeyRef key = context_->Locate(request.db, request.key);
-  const auto list = context_->ring->PreferenceList(key.position.slot);
-  if (std::find(list.begin(), list.end(), context_->self()) == list.end()) {
+  const auto refuse = [&](UpdateStatus status, std::string text = "") {
     UpdateResponse refusal;
     refusal.request = request.request;
-    refusal.result.text = "the node that was asked does not hold this key";
+    refusal.status = status;
+    refusal.needed = request.r;
+    refusal.result.text = std::move(text);
     turn.Respond(from, refusal);
-    return;
+  };
+  const auto list = context_->ring->PreferenceList(key.position.slot);
+  if (std::find(list.begin(), list.end(), context_->self()) == list.end()) {
+    return refuse(UpdateStatus::kFailed, "the node that was asked does not hold this key");
   }
   // A refusal is the answer to all that the link may bring again.
   if (!RememberUpdate(from, request.request)) return;
   // Who asked has told its client "unknown": the outcome must not come long after.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
-  if (waited_us > 2 * context_->options.replica_timeout_ms * 1000) {
+  if (waited_us > UpdateLifeUs()) {
     ++context_->counters.updates_too_late;
-    UpdateResponse refusal;
-    refusal.request = request.request;
-    refusal.result.text = "the update came too late to the node that was asked: nothing is written";
-    turn.Respond(from, refusal);
-    return;
+    return refuse(UpdateStatus::kFailed,
+                  "the update came too late to the node that was asked: nothing is written");
   }
   if (context_->replica.engine()->Full()) {
     ++context_->counters.disk_full_refusals;
-    UpdateResponse refusal;
-    refusal.request = request.request;
-    refusal.status = UpdateStatus::kFull;
-    turn.Respond(from, refusal);
-    return;
+    return refuse(UpdateStatus::kFull);
   }
   if (in_flight_ >= kMaxInFlight) {
     ++context_->counters.updates_refused;
     // That is: nothing was read, and so nothing written.
-    UpdateResponse refusal;
-    refusal.request = request.request;
-    refusal.status = UpdateStatus::kNoQuorum;
-    refusal.needed = request.r;
-    turn.Respond(from, refusal);
-    return;
+    return refuse(UpdateStatus::kNoQuorum);
   }
   Operation* op = Allocate(turn, What::kUpdate, {request.db, std::string(request.key)});
   op->peer = from;
@@ -153,7 +145,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
     LeaveQueue(turn, position, id);
   };
   const int64_t since_us = turn.now.mono_us - op->started_us;
-  if (op->peer != 0 && since_us > 2 * context_->options.replica_timeout_ms * 1000) {
+  if (op->peer != 0 && since_us > UpdateLifeUs()) {
     ++context_->counters.updates_too_late;
     return fail({ErrorCode::kIo, "the update took too long: nothing is written"});
   }

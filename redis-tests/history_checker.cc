@@ -88,10 +88,19 @@ std::string HistoryChecker::Describe(size_t write) const {
   return text + " of " + std::to_string(of.began_us);
 }
 
+bool HistoryChecker::WasContended(size_t index) const {
+  const Write& write = history_.writes[index];
+  return std::any_of(history_.writes.begin(), history_.writes.end(), [&](const Write& other) {
+    return &other != &write && other.began_us <= write.ended_us &&
+           (other.outcome == Outcome::kUnknown || other.ended_us >= write.began_us);
+  });
+}
+
 void HistoryChecker::LearnAnswer(size_t index) {
   const Write& write = history_.writes[index];
   if (write.outcome != Outcome::kAcknowledged || IsPlain(write)) return;
-  if (write.answer == write.given) return;  // minted twice, and replaced already
+  // One that was minted twice may be replaced already, by a write that was under way as well.
+  if (write.answer == write.given && WasContended(index)) return;
   const std::optional<Dot> dot = NewDot(write.given, write.answer);
   if (!dot) {
     Fail(Fault::kWrongAnswer,

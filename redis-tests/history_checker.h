@@ -80,6 +80,7 @@ class HistoryChecker {
 
   void Fail(Fault fault, std::string what);
   std::string Describe(size_t write) const;
+  bool WasContended(size_t index) const;
   void LearnAnswer(size_t write);
   void LearnSibling(const SeenSibling& sibling, const std::string& where);
   void LearnValue(const std::string& value, const std::string& where);

@@ -322,6 +322,15 @@ TEST_F(HistoryCheckerTest, ATwinOfAWriteKeepsItAndItsReturnIsOnlyCounted) {
   EXPECT_EQ(Check().returned_twins, 1U);
 }
 
+TEST_F(HistoryCheckerTest, AnAnswerWithoutANewDotIsForAWriteThatAnotherReplaced) {
+  Add(Verb::kPut, Outcome::kAcknowledged, "one");
+  End(Of({At(1, 1)}), {{At(1, 1), "one", false}});
+  EXPECT_EQ(Check().violations.size(), 1U);
+  Add(Verb::kPlainSet, Outcome::kUnknown, "two").began_us = history_.writes[0].began_us;
+  End(Of({At(1, 1), At(2, 1), At(3, 1)}), {{At(2, 1), "two", false}});
+  ExpectClean();
+}
+
 TEST_F(HistoryCheckerTest, AWriteMayFollowADelete) {
   Add(Verb::kPlainDelete, Outcome::kAcknowledged, "");
   Put("one", {}, At(1, 1));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/decimal.h"
 #include "base/hash.h"
 #include "storage/record.h"
 
@@ -13,14 +12,9 @@ namespace {
 // An operation is answered within twice replica-timeout and a little more.
 constexpr int64_t kLongestAnswerUs = 2'000'000;
 
-// A value whose time was over where it was stored: its bytes are gone, and it counts as deleted.
-bool IsDead(const Sibling& sibling) {
-  return sibling.kind == Kind::kTombstone && sibling.expires_at_ms != 0;
-}
-
-uint64_t HashOf(const Position& position) { return position.high ^ position.low; }
-
 }  // namespace
+
+uint64_t Checker::HashOf(const Position& position) { return position.high ^ position.low; }
 
 uint64_t Checker::HashOf(const Dot& dot) {
   const uint64_t words[] = {dot.actor.node, dot.actor.birth, dot.counter};
@@ -34,7 +28,7 @@ void Checker::Fail(std::string what) {
 size_t Checker::AddKey(const Key& key, const Position& position) {
   keys_.push_back({});
   keys_.back().key = key;
-  key_by_position_[sim::HashOf(position)] = keys_.size() - 1;
+  key_by_position_[HashOf(position)] = keys_.size() - 1;
   return keys_.size() - 1;
 }
 
@@ -119,103 +113,6 @@ void Checker::End(uint64_t id, const Answer& answer, int64_t now_us, int64_t lat
     ++counts_.failed_reads;
   } else {
     ++counts_.unknown_writes;
-  }
-}
-
-void Checker::OnPut(uint64_t node, const Position& position, std::string_view image,
-                    const CausalContext* given, int64_t now_us) {
-  if (failed()) return;
-  const auto record = ParseRecord(image);
-  // A hint stands elsewhere than the key's own record.
-  const Position of_key =
-      record ? PositionOf(record->db, record->key, Partitioner::kSlot) : position;
-  const auto it = key_by_position_.find(sim::HashOf(of_key));
-  if (it == key_by_position_.end() || !record) {
-    Fail("a record that nobody wrote is stored");
-    return;
-  }
-  const auto object = DecodeObject(record->object);
-  if (!object) {
-    Fail("an object that does not decode is stored: " + object.error().message);
-    return;
-  }
-  for (const Sibling& sibling : object->siblings) {
-    Meet(&keys_[it->second], node, *object, sibling, given, now_us);
-  }
-}
-
-bool Checker::KnownValue(const KeyState& state, std::string_view bytes) const {
-  if (state.values.contains(Hash64(bytes))) return true;
-  if (state.increments > 0) {
-    const auto number = ParseInteger(bytes);
-    return number && *number >= 1 && *number <= state.increments;
-  }
-  // What APPEND made: tokens that were sent, each once.
-  absl::flat_hash_set<uint64_t> met;
-  while (!bytes.empty()) {
-    const size_t length = bytes.find(';') + 1;  // 0: a token without an end
-    const uint64_t hash = Hash64(bytes.substr(0, length));
-    if (!state.appended.contains(hash) || !met.insert(hash).second) return false;
-    bytes.remove_prefix(length);
-  }
-  return !met.empty();
-}
-
-void Checker::Meet(KeyState* state, uint64_t node, const Object& object, const Sibling& sibling,
-                   const CausalContext* given, int64_t now_us) {
-  const uint64_t hash = HashOf(sibling.dot);
-  const auto [it, fresh] = state->by_dot.try_emplace(hash, state->versions.size());
-  if (!fresh) {
-    MeetAgain(*state, sibling, &state->versions[it->second]);
-    return;
-  }
-  ++counts_.versions;
-  Version version;
-  version.sibling = sibling;
-  version.sibling.bytes.clear();
-  version.bytes_hash = Hash64(sibling.bytes);
-  version.dead = IsDead(sibling);
-  version.minted_us = now_us;
-  version.cover = object.context;
-  const auto value = state->values.find(version.bytes_hash);
-  if (value != state->values.end()) {
-    WrittenValue& written = value->second;
-    if (written.operation == 0) written.operation = sibling.operation;
-    version.rewritten = written.operation != sibling.operation;
-    if (!version.rewritten && written.given) version.cover = *written.given;
-  }
-  if (given != nullptr) version.cover = *given;
-  if (sibling.dot.actor.node != node) {
-    Fail("a dot of another node that it never minted: " + Describe(*state, version));
-  }
-  if (sibling.kind == Kind::kValue && !KnownValue(*state, sibling.bytes)) {
-    Fail("a value that nobody wrote: " + Describe(*state, version) + " \"" + sibling.bytes + "\"");
-  }
-  auto& twins = state->by_operation[sibling.operation];
-  if (!twins.empty()) ++counts_.twins;
-  twins.push_back(state->versions.size());
-  state->uncovered.push_back(state->versions.size());
-  state->versions.push_back(std::move(version));
-}
-
-void Checker::MeetAgain(const KeyState& state, const Sibling& sibling, Version* known) {
-  bool same = known->sibling.time == sibling.time &&
-              known->sibling.operation == sibling.operation &&
-              known->sibling.expires_at_ms == sibling.expires_at_ms;
-  if (same && !IsDead(sibling)) {
-    const uint64_t hash = Hash64(sibling.bytes);
-    if (known->dead) {
-      // Its minter found it expired already, a slower clock does not.
-      same = sibling.kind == Kind::kValue && KnownValue(state, sibling.bytes);
-      known->sibling.kind = sibling.kind;
-      known->bytes_hash = hash;
-      known->dead = false;
-    } else {
-      same = known->sibling.kind == sibling.kind && known->bytes_hash == hash;
-    }
-  }
-  if (!same) {
-    Fail("one dot, two values: " + Describe(state, *known) + " (\"" + sibling.bytes + "\")");
   }
 }
 
@@ -403,7 +300,7 @@ void Checker::Cover(KeyState* state, size_t index, int64_t now_us) {
 void Checker::OnDrop(const Position& position, std::string_view image, int64_t now_us) {
   const auto record = ParseRecord(image);
   const auto object = DecodeObject(record->object);
-  const auto it = key_by_position_.find(sim::HashOf(position));
+  const auto it = key_by_position_.find(HashOf(position));
   if (failed() || it == key_by_position_.end() || !object) return;
   KeyState& state = keys_[it->second];
   for (const Sibling& sibling : object->siblings) {
@@ -424,7 +321,7 @@ void Checker::OnDrop(const Position& position, std::string_view image, int64_t n
 
 void Checker::OnPrune(const Position& position, std::string_view image) {
   const auto object = DecodeObject(ParseRecord(image)->object);
-  const auto it = key_by_position_.find(sim::HashOf(position));
+  const auto it = key_by_position_.find(HashOf(position));
   if (it != key_by_position_.end()) Forget(&keys_[it->second], object->context);
 }
 

@@ -138,6 +138,7 @@ class Checker {
     Update update;
   };
 
+  static uint64_t HashOf(const Position& position);
   static uint64_t HashOf(const Dot& dot);
   const Version* Find(const KeyState& state, const Dot& dot) const;
   void Meet(KeyState* state, uint64_t node, const Object& object, const Sibling& sibling,
