@@ -132,15 +132,15 @@ bool AntiEntropy::OnMergeResponse(const Turn& turn, const MergeResponse& respons
 // for a node. But who has to catch up does not learn what another found: it is let in by all, and
 // begins by itself.
 bool AntiEntropy::LetsIn(const Turn& turn, NodeId peer, bool catching_up) {
-  const bool is_soon = std::find(soon_.begin(), soon_.end(), peer) != soon_.end();
+  const auto soon = FindSoon(peer);
   const bool catch_up_here = !context_->catch_up.HasCompared(peer);
   if (!catching_up) {
     const bool goes_first = comparison_ && comparison_->at_work() &&
                             (comparison_->peer() != peer || context_->self() < peer);
     const bool has_guest = guest_ != peer && turn.now.mono_us < guest_us_ + kGuestStaysUs;
-    if (goes_first || has_guest || (is_soon && catch_up_here)) return false;
+    if (goes_first || has_guest || (soon != soon_.end() && catch_up_here)) return false;
   }
-  if (is_soon && !catch_up_here) std::erase(soon_, peer);
+  if (soon != soon_.end() && !catch_up_here) soon_.erase(soon);
   return true;
 }
 
@@ -150,9 +150,17 @@ void AntiEntropy::NoteGuest(const Turn& turn, NodeId peer) {
 }
 
 void AntiEntropy::CompareSoon(NodeId peer, int64_t when_us) {
-  if (soon_.empty()) soon_us_ = when_us;
-  soon_us_ = std::min(soon_us_, when_us);
-  if (std::find(soon_.begin(), soon_.end(), peer) == soon_.end()) soon_.push_back(peer);
+  const auto known = FindSoon(peer);
+  if (known == soon_.end()) {
+    soon_.push_back({peer, when_us});
+  } else {
+    known->due_us = std::min(known->due_us, when_us);
+  }
+}
+
+std::vector<AntiEntropy::Soon>::iterator AntiEntropy::FindSoon(NodeId peer) {
+  return std::find_if(soon_.begin(), soon_.end(),
+                      [peer](const Soon& soon) { return soon.peer == peer; });
 }
 
 void AntiEntropy::OnAlive(const Turn& turn, NodeId peer) {
@@ -204,7 +212,9 @@ int64_t AntiEntropy::NextDeadline() const {
   const int64_t next = sender_.NextDeadline();
   if (comparison_) return std::min(next, comparison_->NextDeadline());
   if (repair_) return std::min(next, repair_->next_us);
-  return std::min({next, round_us_, soon_.empty() ? kNever : soon_us_});
+  int64_t begin_us = round_us_;
+  for (const Soon& soon : soon_) begin_us = std::min(begin_us, soon.due_us);
+  return std::min(next, begin_us);
 }
 
 void AntiEntropy::GoOn(const Turn& turn) {
@@ -294,25 +304,25 @@ bool AntiEntropy::ContinueRepair(const Turn& turn) {
 void AntiEntropy::BeginDue(const Turn& turn) {
   if (repair_) return;
   const int64_t now_us = turn.now.mono_us;
-  std::erase_if(soon_, [this](NodeId peer) { return !context_->liveness.IsAlive(peer); });
+  std::erase_if(soon_, [this](const Soon& soon) { return !context_->liveness.IsAlive(soon.peer); });
   // Hints bring what was missed: compared with before, it would come from all replicas as well. So
   // who is handed hints waits as long as they come, and who keeps some waits with those they are
   // for. Hints may have to stay, though: the turns come all the same.
   if (now_us < hinted_us_ + kHintsPauseUs) {
-    soon_us_ = std::max(soon_us_, hinted_us_ + kHintsPauseUs);
+    for (Soon& soon : soon_) soon.due_us = std::max(soon.due_us, hinted_us_ + kHintsPauseUs);
     round_us_ = std::max(round_us_, hinted_us_ + kHintsPauseUs);
     return;
   }
-  if (!soon_.empty() && soon_us_ <= now_us) {
-    const auto& hinted = context_->replica.hints().targets();
-    const auto next = std::find_if(soon_.begin(), soon_.end(),
-                                   [&](NodeId peer) { return !hinted.contains(peer); });
-    if (next != soon_.end()) {
-      const NodeId peer = *next;
-      soon_.erase(next);
-      return Begin(turn, peer, false);
+  const auto& hinted = context_->replica.hints().targets();
+  for (auto soon = soon_.begin(); soon != soon_.end(); ++soon) {
+    if (soon->due_us > now_us) continue;
+    if (hinted.contains(soon->peer)) {
+      soon->due_us = now_us + kHintsPauseUs;
+      continue;
     }
-    soon_us_ = now_us + kHintsPauseUs;
+    const NodeId peer = soon->peer;
+    soon_.erase(soon);
+    return Begin(turn, peer, false);
   }
   if (round_us_ > now_us) return;
   round_us_ = now_us + kGossipIntervalsBetween * GossipIntervalUs();

@@ -53,6 +53,11 @@ class AntiEntropy {
     int refusals = 0;
     int64_t next_us = 0;
   };
+  // A peer to compare with out of turn.
+  struct Soon {
+    NodeId peer = 0;
+    int64_t due_us = 0;
+  };
   // What a peer asked for, on its way to it.
   struct Fetch {
     NodeId from = 0;
@@ -70,7 +75,9 @@ class AntiEntropy {
   int64_t GossipIntervalUs() const { return context_->options.gossip_interval_ms * 1000; }
   std::string GroupsBelow(const MerkleTree& tree, const TreeRequest& request, bool* understood,
                           TreeResponse* response) const;
+  // The earlier of two times is kept.
   void CompareSoon(NodeId peer, int64_t when_us);
+  std::vector<Soon>::iterator FindSoon(NodeId peer);
   bool LetsIn(const Turn& turn, NodeId peer, bool catching_up);
   void NoteGuest(const Turn& turn, NodeId peer);
   // Deals with whatever has ended, and begins what is due.
@@ -88,8 +95,7 @@ class AntiEntropy {
   bool for_repair_ = false;               // the comparison
   std::vector<uint64_t> repair_clients_;  // who wait for the next run
   std::optional<RepairRun> repair_;
-  std::vector<NodeId> soon_;
-  int64_t soon_us_ = 0;
+  std::vector<Soon> soon_;
   int64_t round_us_ = kNever;          // no ring is known
   int64_t hinted_us_ = INT64_MIN / 2;  // when this node was last handed a hint
   NodeId last_in_turn_ = 0;

@@ -131,6 +131,26 @@ TEST(AntiEntropyTest, ALeafOfManyKeysIsComparedPieceByPiece) {
   }
 }
 
+// Nodes 2 and 3 repair each other for long: who wants to compare with both waits between attempts.
+TEST(AntiEntropyTest, WhoFindsTwoPeersBusyAsksEachNowAndThen) {
+  ReplicaPeers peers(3, 256, [](NodeOptions* options) { options->repair_rate_bytes = 1 << 20; });
+  for (const NodeId id : {1, 2, 3}) {
+    for (const NodeId other : {1, 2, 3}) peers[id].context.catch_up.OnCompared(other);
+  }
+  const std::string value(10'000, 'v');
+  for (int i = 0; i < 1000; ++i) peers.Set(2, Numbered(i), value);
+  peers.Call(3, [&](const Turn& turn) { peers[3].anti_entropy.OnAlive(turn, 2); });
+  peers.Run(1000);
+  peers.ForgetTraffic();
+  for (const NodeId busy : {2, 3}) {
+    peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnAlive(turn, busy); });
+  }
+  peers.Run(4000);
+  EXPECT_LT(peers.sent[TreeRequest::kType], 30U);
+  peers.Run(kLong);
+  EXPECT_TRUE(peers.Equal());
+}
+
 TEST(AntiEntropyTest, TheRateIsKeptByWhoeverSends) {
   const std::string value(10'000, 'v');
   for (const NodeId asker : {1, 2}) {
