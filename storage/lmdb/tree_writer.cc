@@ -2,6 +2,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/coding.h"
@@ -12,6 +13,11 @@
 
 namespace cartwheel {
 namespace {
+
+// Some tens of microseconds of work. What is written here waits for nobody, and the loops of this
+// machine's nodes would wait for the rest of this thread's turn: without it, p99 beside a repair
+// was a quarter longer.
+constexpr size_t kYieldEvery = 16;  // records
 
 struct SlotKey {
   char bytes[2];
@@ -157,8 +163,10 @@ Result<Tree::Outcome> Tree::WriteBatch(const Batch& batch,
   int error = 0;
   const bool whole = PageGuard::Run([&] {
     error = writer.Begin();
+    size_t written = 0;
     for (const ObjectBuffer::Entry* entry : batch.entries) {
       if (error == 0) error = writer.Write(entry->position(), entry->image);
+      if (++written % kYieldEvery == 0) std::this_thread::yield();
     }
     if (error == 0) error = writer.FinishRow();
     if (error == 0 && batch.mark.has_value()) error = writer.RecountAll();
