@@ -170,6 +170,7 @@ class Coordinator {
   void DeleteAfterRead(const Turn& turn, Operation* op);
   void BeginMinting(const Turn& turn, Operation* op);
   void TryNextMinter(const Turn& turn, Operation* op);
+  void RefuseWrite(const Turn& turn, Operation* op, const Status& refusal);
   void MintAgain(const Turn& turn, Operation* op);
   void OnMinted(const Turn& turn, Operation* op, Minted&& minted, const Asked& minter);
   void SendDelta(const Turn& turn, Operation* op, NodeId to, NodeId hint_for);

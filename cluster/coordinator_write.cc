@@ -130,9 +130,15 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   } else if (minted.error().code == ErrorCode::kFull) {
     TryNextMinter(turn, op);  // nothing was taken from op->version
   } else {
-    Reply(turn, op, 0, minted.error());
-    Free(op);
+    RefuseWrite(turn, op, minted.error());
   }
+}
+
+// When a node that was asked before may have stored it, nobody can say that nothing is written.
+void Coordinator::RefuseWrite(const Turn& turn, Operation* op, const Status& refusal) {
+  if (op->version.retried) return FinishNoQuorum(turn, op, 'W');
+  Reply(turn, op, 0, refusal);
+  Free(op);
 }
 
 // Everybody was asked. After replica-timeout they are asked once more, under the same operation id:
@@ -157,9 +163,7 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
   switch (response.status) {
     case MintStatus::kMinted: break;
     case MintStatus::kTooMany:
-      Reply(turn, op, 0, Status{ErrorCode::kTooMany, std::string(response.error)});
-      Free(op);
-      return;
+      return RefuseWrite(turn, op, {ErrorCode::kTooMany, std::string(response.error)});
     case MintStatus::kFull:
     case MintStatus::kFailed:
     case MintStatus::kPassed:

@@ -43,10 +43,37 @@ class CoordinatorTest : public testing::Test {
     for (const Send& send : effects_.outbox.sends) {
       FrameReader reader(effects_.outbox.FrameOf(send));
       ReadRequest read;
-      if (FrameType(reader.fields()) != ReadRequest::kType) continue;
-      ASSERT_TRUE(Decode(reader.fields(), &read));
-      asked_.push_back({send.to, read.request});
+      MintRequest mint;
+      if (FrameType(reader.fields()) == ReadRequest::kType) {
+        ASSERT_TRUE(Decode(reader.fields(), &read));
+        asked_.push_back({send.to, read.request});
+      } else if (FrameType(reader.fields()) == MintRequest::kType) {
+        ASSERT_TRUE(Decode(reader.fields(), &mint));
+        asked_.push_back({send.to, mint.request});
+      }
     }
+  }
+  // A SET of a key whose first two replicas are others.
+  void Set(int64_t ms) {
+    int i = 0;
+    const auto own_turn = [&] {
+      const Position position = PositionOf(0, std::to_string(i), Partitioner::kSlot);
+      const auto list = context_.ring->PreferenceList(position.slot);
+      return std::find(list.begin(), list.end(), NodeId{1}) - list.begin();
+    };
+    while (own_turn() != 2) ++i;
+    PutOperation put;
+    put.key = {0, std::to_string(i)};
+    At(ms, [&](const Turn& turn) { coordinator_.Start(turn, 1, std::move(put)); });
+  }
+  void Refuse(int64_t ms) {
+    At(ms, [&](const Turn& turn) {
+      coordinator_.OnMintResponse(turn, asked_.back().first,
+                                  MintResponse{.request = asked_.back().second,
+                                               .status = MintStatus::kTooMany,
+                                               .object = {},
+                                               .error = "too many"});
+    });
   }
   void Get(int64_t ms) {
     At(ms, [&](const Turn& turn) {
@@ -175,6 +202,45 @@ TEST_F(CoordinatorTest, NobodyIsAskedAThirdTime) {
   EXPECT_EQ(asked_.size(), 4U);
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<NoQuorum>(answers_[0].result));
+}
+
+TEST_F(CoordinatorTest, ARefusalOfTheFirstThatIsAskedIsTheAnswer) {
+  Set(1000);
+  Refuse(1001);
+  ASSERT_EQ(answers_.size(), 1U);
+  ASSERT_TRUE(std::holds_alternative<Status>(answers_[0].result));
+  EXPECT_EQ(std::get<Status>(answers_[0].result).code, ErrorCode::kTooMany);
+}
+
+TEST_F(CoordinatorTest, ARefusalAfterSomebodyMayHaveStoredItIsUnknown) {
+  Set(1000);
+  Lose(1100, asked_.back().first);
+  ASSERT_EQ(asked_.size(), 2U);
+  Refuse(1101);
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<NoQuorum>(answers_[0].result));
+}
+
+TEST_F(CoordinatorTest, UpdatesOfOthersAreRefusedWhenTooMuchIsInFlight) {
+  const auto ask = [&](int64_t ms, uint64_t request) {
+    At(ms, [&](const Turn& turn) {
+      UpdateRequest update;
+      update.request = request;
+      update.stamp = {1, ms * kMs};
+      update.key = "k";
+      coordinator_.OnUpdateRequest(turn, 2, update);
+    });
+  };
+  ask(1000, 7);
+  EXPECT_EQ(context_.counters.updates_refused, 0U);
+  for (int i = 0; i < 40'000; ++i) Get(1001);
+  ask(1002, 8);
+  EXPECT_EQ(context_.counters.updates_refused, 1U);
+  ASSERT_EQ(effects_.outbox.sends.size(), 1U);
+  UpdateResponse refusal;
+  FrameReader reader(effects_.outbox.FrameOf(effects_.outbox.sends[0]));
+  ASSERT_TRUE(Decode(reader.fields(), &refusal));
+  EXPECT_EQ(refusal.status, UpdateStatus::kNoQuorum) << refusal.result.text;
 }
 
 }  // namespace
