@@ -310,6 +310,8 @@ class Crashes(unittest.TestCase):
             for node in cluster.nodes[:4]:
                 node.kill()
                 node.start()
+            for node in cluster.nodes[:4]:
+                wait_for(node.serves, "it does not start")
             wait_for(lambda: total("hints-pending") == kept, "hints do not survive a kill")
             down.start()
             cluster.wait_ready()
