@@ -67,7 +67,7 @@ void Checkpointer::Start(CheckpointJob job) {
   changed_.notify_all();
 }
 
-void Checkpointer::Retire(std::shared_ptr<const ObjectBuffer> buffer) {
+void Checkpointer::CleanUp(std::shared_ptr<const ObjectBuffer> buffer) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     CHECK(phase_ == Phase::kWritten);
@@ -116,7 +116,7 @@ void Checkpointer::Run() {
     if (phase == Phase::kWriting) {
       done = WriteBuffer(&mark);
     } else if (phase == Phase::kCleaning) {
-      done = CleanUp(mark);
+      done = RemoveSegments(mark);
     }
     if (done && reserve_->full()) done = reserve_->Restore();
     if (!done) return Fail(std::move(done));
@@ -136,8 +136,9 @@ void Checkpointer::Fail(Result<void> failure) {
 
 Result<void> Checkpointer::WriteBuffer(LogMark* mark) {
   std::unique_lock<std::mutex> lock(mutex_);
-  const CheckpointJob job = std::exchange(job_, {});
+  CheckpointJob job = std::exchange(job_, {});
   lock.unlock();
+  job.retired.reset();
   *mark = job.mark;
   // The tree must never know more than the log: after a power loss it would show some of the writes
   // that the log lost, and not others.
@@ -224,11 +225,11 @@ Result<void> Checkpointer::WaitForRoom() {
   return {};
 }
 
-Result<void> Checkpointer::CleanUp(const LogMark& mark) {
+Result<void> Checkpointer::RemoveSegments(const LogMark& mark) {
   std::unique_lock<std::mutex> lock(mutex_);
   std::shared_ptr<const ObjectBuffer> buffer = std::move(retired_);
   lock.unlock();
-  buffer.reset();  // nobody else has it any more
+  buffer.reset();
   auto names = options_.files->List(options_.directory);
   if (!names) return tl::unexpected(names.error());
   for (const std::string& name : *names) {

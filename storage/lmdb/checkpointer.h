@@ -1,9 +1,9 @@
 // Checkpointer: the thread that writes frozen object buffers into the tree, in order, in synced
 // transactions of bounded size; makes the next spare segment before and removes the old segments
-// after; and frees the buffer, so that the loop never pays for that. All public functions are for
-// the loop's thread.
+// after; and frees buffers, so that the loop never pays for that. All public functions are for the
+// loop's thread.
 //
-//   idle --Start--> writing --(written)--> Retire --> cleaning --> idle
+//   idle --Start--> writing --(written)--> CleanUp --> cleaning --> idle
 //
 // While it writes it may need the loop: the map grows only while nobody reads (wants_growth).
 #pragma once
@@ -33,6 +33,7 @@ struct CheckpointJob {
   LogMark mark;                      // once the buffer is written
   std::optional<SegmentPlan> spare;  // to be made first
   std::set<uint16_t> recounted;      // slots whose sums are taken anew from their records
+  std::shared_ptr<const ObjectBuffer> retired;  // one that nobody needs any more, freed first
 };
 
 struct CheckpointerOptions {
@@ -56,8 +57,9 @@ class Checkpointer {
   bool wants_growth();
   void Grown();
 
-  void Start(CheckpointJob job);                            // kIdle -> kWriting
-  void Retire(std::shared_ptr<const ObjectBuffer> buffer);  // kWritten -> kCleaning
+  void Start(CheckpointJob job);  // kIdle -> kWriting
+  // kWritten -> kCleaning. Frees the buffer when nobody else has it.
+  void CleanUp(std::shared_ptr<const ObjectBuffer> buffer);
   std::optional<Segment> TakeSpare();
   // Waits until the phase, the state or wants_growth changes, at most so long.
   void WaitForChange(Phase seen, std::chrono::microseconds limit);
@@ -73,7 +75,7 @@ class Checkpointer {
   Result<void> MakeSpare(const SegmentPlan& plan);
   Result<void> WriteAll(const CheckpointJob& job);
   Result<void> WriteOne(const Tree::Batch& batch);
-  Result<void> CleanUp(const LogMark& mark);
+  Result<void> RemoveSegments(const LogMark& mark);
   Result<void> WaitForGrowth();
   Result<void> WaitForRoom();
   void SetPhase(Phase phase);

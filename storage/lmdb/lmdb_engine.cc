@@ -146,10 +146,12 @@ Result<void> LmdbEngine::Close() {
   return done;
 }
 
-Result<std::optional<Found>> LmdbEngine::Locate(const Position& position) {
+Result<std::optional<Found>> LmdbEngine::Locate(const Position& position,
+                                                const ObjectBuffer* settled) {
   leaves_.Prefetch(position);
   const ObjectBuffer::Entry* entry = active_->Find(position);
   if (entry == nullptr && frozen_ != nullptr) entry = frozen_->Find(position);
+  if (entry == nullptr && settled != nullptr) entry = settled->Find(position);
   if (entry != nullptr) {
     const std::string_view image = entry->image.view();
     memo_ = Memo{position, HeadOf(image)};
@@ -165,12 +167,15 @@ Result<std::optional<Found>> LmdbEngine::Locate(const Position& position) {
   return Found{image, 0, damaged};
 }
 
-Result<std::optional<Found>> LmdbEngine::Get(const Position& position) { return Locate(position); }
+Result<std::optional<Found>> LmdbEngine::Get(const Position& position) {
+  return Locate(position, settled_.get());
+}
 
 void LmdbEngine::Apply(const Position& position, std::string_view image, uint64_t sequence) {
   if (!memo_.has_value() || memo_->position != position) {
     // Without the old record the leaf sums would be wrong for good: Flush ends the process.
-    if (auto found = Locate(position); !found) {
+    // What is set aside is dropped because of what a scan met in the tree.
+    if (auto found = Locate(position, image.empty() ? nullptr : settled_.get()); !found) {
       if (state_) state_ = tl::unexpected(found.error());
       return;
     }
@@ -202,7 +207,10 @@ uint64_t LmdbEngine::Put(const Position& position, std::string_view image) {
   return Write(position, image);
 }
 
-uint64_t LmdbEngine::Drop(const Position& position) { return Write(position, {}); }
+uint64_t LmdbEngine::Drop(const Position& position) {
+  memo_.reset();
+  return Write(position, {});
+}
 
 Result<void> LmdbEngine::Failure() {
   if (!state_) return state_;
@@ -274,7 +282,7 @@ void LmdbEngine::StartCheckpoint(const LogMark& mark, bool with_spare) {
   frozen_since_ = last_flush_ = Clock::now();
   memo_.reset();
   checkpointer_->Start({frozen_, mark, with_spare ? std::optional(log_->PlanSpare()) : std::nullopt,
-                        std::exchange(recounted_, {})});
+                        std::exchange(recounted_, {}), std::exchange(settled_, nullptr)});
 }
 
 // Bounded buffers: writes come no faster than the checkpoint makes room for them, each turn waiting
@@ -304,8 +312,8 @@ Result<void> LmdbEngine::Pace() {
   return ServeCheckpointer();
 }
 
-// What the checkpoint thread cannot do alone: let the map grow, and let go of the frozen buffer
-// once reads see it in the tree. Between turns only.
+// What the checkpoint thread cannot do alone: let the map grow, and go on once reads see the frozen
+// buffer in the tree. Between turns only.
 Result<void> LmdbEngine::ServeCheckpointer() {
   if (frozen_ == nullptr && !cleaning_) return {};
   tree_->EndTurn();
@@ -319,7 +327,10 @@ Result<void> LmdbEngine::ServeCheckpointer() {
       if (auto spare = checkpointer_->TakeSpare(); spare.has_value()) {
         log_->SetSpare(std::move(*spare));
       }
-      checkpointer_->Retire(std::exchange(frozen_, nullptr));
+      // Two buffers are what memory is bounded by: it stays until the next is frozen. One that
+      // outgrew its bound, at a start or on a full disk, does not.
+      if (frozen_->held() <= options_.buffer_bytes) settled_ = frozen_;
+      checkpointer_->CleanUp(std::exchange(frozen_, nullptr));
       cleaning_ = true;
       break;
     case Checkpointer::Phase::kIdle: cleaning_ = false; break;
@@ -401,7 +412,10 @@ Result<void> LmdbEngine::Scan(const Position& first, const Position& last,
 EngineStats LmdbEngine::stats() const {
   EngineStats stats;
   stats.records = records_;
-  stats.memory_bytes = active_->held() + (frozen_ != nullptr ? frozen_->held() : 0);
+  stats.memory_bytes = active_->held();
+  for (const auto& buffer : {frozen_, settled_}) {
+    if (buffer != nullptr) stats.memory_bytes += buffer->held();
+  }
   stats.disk_bytes = tree_->disk_bytes() + log_->allocated_bytes() + reserve_->bytes();
   stats.checkpoints = checkpointer_->checkpoints();
   stats.log_bytes_written = log_->bytes_written();

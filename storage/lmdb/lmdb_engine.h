@@ -99,7 +99,7 @@ class LmdbEngine final : public StorageEngine {
   Result<void> NoteRun(bool closed);
 
   // Finds the newest image; fills memo_, so that a write that follows does not search again.
-  Result<std::optional<Found>> Locate(const Position& position);
+  Result<std::optional<Found>> Locate(const Position& position, const ObjectBuffer* settled);
   // Puts the image (empty: a drop) under a sequence of the log.
   void Apply(const Position& position, std::string_view image, uint64_t sequence);
   uint64_t Write(const Position& position, std::string_view image);
@@ -124,8 +124,9 @@ class LmdbEngine final : public StorageEngine {
   std::unique_ptr<Log> log_;
   LeafTable leaves_;
   std::shared_ptr<ObjectBuffer> active_ = std::make_shared<ObjectBuffer>();
-  std::shared_ptr<const ObjectBuffer> frozen_;
-  bool cleaning_ = false;  // the last frozen buffer is being freed
+  std::shared_ptr<const ObjectBuffer> frozen_;   // a checkpoint writes it
+  std::shared_ptr<const ObjectBuffer> settled_;  // in the tree; a search in it is the shorter one
+  bool cleaning_ = false;                        // old segments are being removed
   std::optional<Memo> memo_;
   std::set<uint16_t> recounted_;  // slots whose sums in the tree the next checkpoint recounts
   uint64_t base_ = 0;             // the log's last sequence at the start; ours count from there

@@ -326,6 +326,31 @@ TEST_F(LmdbEngineTest, SaysWhatIsDamagedAndCountsItsSlotAnew) {
   }
 }
 
+// Memory still has what the disk has damaged: a scan meets it, and who drops it knows.
+TEST_F(LmdbEngineTest, DropsWhatTheTreeHas) {
+  LmdbOptions options = Options();
+  options.checkpoint_interval = std::chrono::milliseconds(30);
+  const std::string image = TestRecord("key7", 1, std::string(40, 'v'));
+  const Position position = TestPosition("key7");
+  {
+    const auto engine = Open(options);
+    for (int i = 0; i < 20; ++i) Put(engine.get(), i, 1);
+    const auto written = [&] { return engine->stats().checkpoints >= 2; };
+    ASSERT_TRUE(waker_.FlushUntil(engine.get(), written));
+    DamageTree(fs::path(directory_.path()) / "tree.mdb", image, 14);
+    const auto shows = [&] { return AllRecords(*engine).at(position) != image; };
+    ASSERT_TRUE(waker_.FlushUntil(engine.get(), shows));
+    const auto found = engine->Get(position);
+    ASSERT_TRUE(found && found->has_value());
+    EXPECT_EQ((*found)->image, image);
+    engine->Drop(position);
+    ASSERT_TRUE(engine->Flush());
+    CheckSums(*engine, AllRecords(*engine));
+    ASSERT_TRUE(engine->Close());
+  }
+  EXPECT_FALSE(Open(options)->may_have_lost().empty());
+}
+
 TEST_F(LmdbEngineTest, KeepsWhatWasRecounted) {
   {
     const auto engine = Open(Options());
@@ -379,6 +404,38 @@ TEST_F(LmdbEngineTest, CheckpointsAnOldBufferWithoutBeingFull) {
   Put(engine.get(), 1, 1);
   EXPECT_TRUE(waker_.FlushUntil(
       engine.get(), [&] { return engine->stats().checkpoints >= std::max(idle, 1UL) + 1; }));
+}
+
+// A position may stand in the active buffer, in a frozen one, in a settled one and in the tree.
+TEST_F(LmdbEngineTest, ReadsTheNewestOfAllItsPlaces) {
+  LmdbOptions options = Options();
+  options.checkpoint_interval = std::chrono::milliseconds(1);
+  const auto engine = Open(std::move(options));
+  Random random(7);
+  std::map<Position, std::string> expected;
+  for (uint64_t i = 1; engine->stats().checkpoints < 20; ++i) {
+    const std::string key = "key" + std::to_string(random.Below(30));
+    const Position position = TestPosition(key);
+    if (random.Below(4) == 0) {
+      engine->Drop(position);
+      expected.erase(position);
+    } else {
+      expected[position] = TestRecord(key, i, "v");
+      engine->Put(position, expected[position]);
+    }
+    const Position other = TestPosition("key" + std::to_string(random.Below(30)));
+    const auto found = engine->Get(other);
+    ASSERT_TRUE(found);
+    const auto newest = expected.find(other);
+    ASSERT_EQ(found->has_value(), newest != expected.end()) << i;
+    if (found->has_value()) {
+      ASSERT_EQ((*found)->image, newest->second) << i;
+    }
+    if (random.Below(3) == 0) {
+      ASSERT_TRUE(engine->Flush());
+    }
+  }
+  CheckSums(*engine, AllRecords(*engine));
 }
 
 TEST_F(LmdbEngineTest, RefusesValuesOnAFullDiskAndHeals) {
