@@ -32,9 +32,12 @@ class Births {
   uint64_t era() const { return era_; }
   uint64_t bound() const { return bound_; }
 
+  // A clock that jumped past the bound, or near it, is followed once the bound has moved: what is
+  // left is for the births of this Step.
   uint64_t Next(int64_t wall_ms) {
-    const uint64_t wall = std::min(HybridClock::FromWall(wall_ms), bound_ - 1);
-    last_ = std::max(last_ + 1, wall);
+    const uint64_t wall = HybridClock::FromWall(wall_ms);
+    const bool near = wall + HybridClock::FromWall(kReserveMs / 4) >= bound_;
+    last_ = std::max(last_ + 1, near ? 0 : wall);
     CHECK(last_ < bound_);
     return last_;
   }

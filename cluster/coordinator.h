@@ -204,6 +204,7 @@ class Coordinator {
   int64_t next_due_us_ = kNever;  // none is earlier
   // Updates of a key run one after the other: the first of the queue is at work.
   std::map<Position, std::deque<uint64_t>> update_queues_;
+  std::deque<uint64_t> next_updates_;  // that have become the first
   // The last requests for updates that peers sent: who, and which.
   std::set<std::pair<NodeId, uint64_t>> recent_updates_;
   std::deque<std::pair<NodeId, uint64_t>> recent_updates_order_;

@@ -123,15 +123,24 @@ void Coordinator::LeaveQueue(const Turn& turn, const Position& position, uint64_
   if (it == update_queues_.end()) return;
   std::deque<uint64_t>& queue = it->second;
   const bool was_first = queue.front() == id;
-  queue.erase(std::remove(queue.begin(), queue.end(), id), queue.end());
+  if (was_first) {
+    queue.pop_front();
+  } else {
+    queue.erase(std::remove(queue.begin(), queue.end(), id), queue.end());
+  }
   if (queue.empty()) {
     update_queues_.erase(it);
     return;
   }
   if (!was_first) return;
-  Operation* next = Find(queue.front());
-  CHECK(next != nullptr);
-  BeginReading(turn, next);
+  // One that is answered on the spot comes here again: a loop, since a queue may be long.
+  next_updates_.push_back(queue.front());
+  if (next_updates_.size() > 1) return;
+  while (!next_updates_.empty()) {
+    Operation* next = Find(next_updates_.front());
+    if (next != nullptr && next->phase == Phase::kQueued) BeginReading(turn, next);
+    next_updates_.pop_front();
+  }
 }
 
 void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {

@@ -53,17 +53,21 @@ class CoordinatorTest : public testing::Test {
       }
     }
   }
-  // A SET of a key whose first two replicas are others.
-  void Set(int64_t ms) {
+  // One that has this node at that place of its preference list.
+  Key KeyWhere(int place) const {
     int i = 0;
-    const auto own_turn = [&] {
+    const auto own_place = [&] {
       const Position position = PositionOf(0, std::to_string(i), Partitioner::kSlot);
       const auto list = context_.ring->PreferenceList(position.slot);
       return std::find(list.begin(), list.end(), NodeId{1}) - list.begin();
     };
-    while (own_turn() != 2) ++i;
+    while (own_place() != place) ++i;
+    return {0, std::to_string(i)};
+  }
+  // A SET of a key whose first two replicas are others.
+  void Set(int64_t ms) {
     PutOperation put;
-    put.key = {0, std::to_string(i)};
+    put.key = KeyWhere(2);
     At(ms, [&](const Turn& turn) { coordinator_.Start(turn, 1, std::move(put)); });
   }
   void Refuse(int64_t ms) {
@@ -219,6 +223,21 @@ TEST_F(CoordinatorTest, ARefusalAfterSomebodyMayHaveStoredItIsUnknown) {
   Refuse(1101);
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<NoQuorum>(answers_[0].result));
+}
+
+TEST_F(CoordinatorTest, ALongQueueOfUpdatesThatNeedNobodyElseIsNoDeepStack) {
+  constexpr int kQueued = 30'000;
+  for (int i = 0; i <= kQueued; ++i) {
+    UpdateOperation increment{.key = KeyWhere(0), .update = {}, .r = 1, .w = 1};
+    increment.update.kind = UpdateKind::kIncrement;
+    increment.update.number = 1;
+    if (i == 0) increment.r = 2;  // waits for another
+    At(1000, [&](const Turn& turn) { coordinator_.Start(turn, 1, std::move(increment)); });
+  }
+  EXPECT_TRUE(answers_.empty());
+  Nothing(1001, asked_.front().first);
+  ASSERT_EQ(answers_.size(), size_t{kQueued + 1});
+  EXPECT_EQ(std::get<UpdateAnswer>(answers_.back().result).result.integer, kQueued + 1);
 }
 
 TEST_F(CoordinatorTest, UpdatesOfOthersAreRefusedWhenTooMuchIsInFlight) {

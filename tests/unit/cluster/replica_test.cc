@@ -310,5 +310,20 @@ TEST(BirthsTest, BirthsNeverRepeatOverRestartsAndClockJumps) {
   }
 }
 
+TEST(BirthsTest, AClockThatJumpsPastTheBoundLeavesRoomForAStepsBirths) {
+  Births births(0, kWall);
+  const int64_t later = kWall + 100 * Births::kReserveMs;
+  uint64_t last = births.Next(later);
+  for (int i = 0; i < 100'000; ++i) {
+    const uint64_t birth = births.Next(later);
+    ASSERT_GT(birth, last);
+    last = birth;
+  }
+  EXPECT_LT(last, births.bound());
+  EXPECT_TRUE(births.NeedsMore(later));
+  births.Extend(later);
+  EXPECT_GE(births.Next(later), HybridClock::FromWall(later));
+}
+
 }  // namespace
 }  // namespace cartwheel
