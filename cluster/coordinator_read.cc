@@ -205,7 +205,9 @@ void Coordinator::AnswerRead(const Turn& turn, Operation* op) {
                    replica.object.siblings.size() == siblings;
   }
   op->sloppy = !op->read.AllReplicas();
-  Reply(turn, op, op->after, ReadAnswer{op->read.TakeMerged(), std::move(op->replicas)});
+  ReadAnswer answer{op->read.TakeMerged(), std::move(op->replicas)};
+  UniteTwins(&answer.object);
+  Reply(turn, op, op->after, std::move(answer));
   Free(op);
 }
 

@@ -121,10 +121,13 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
     return;
   }
   const bool plain = op->version.plain;
+  CausalContext given;
+  if (!plain) given = op->version.context;
   KeyRef key = Ref(*op);
   key.hint_for = hint_for;
   auto minted = context_->MintAt(key, std::move(op->version), turn.now);
   op->version.plain = plain;
+  if (minted) op->version.context = std::move(given);
   if (minted) {
     OnMinted(turn, op, *std::move(minted), op->asked.back());
   } else if (minted.error().code == ErrorCode::kFull) {
@@ -191,9 +194,10 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
   op->after = minted.sequence;
   op->write.Stored(minter.node, minter.hint_for != 0);
   if (!op->version.plain) {
+    op->put_context = std::move(op->version.context);
     // Whom another has replaced already need not know by what.
-    const bool is_there = minted.delta.Find(op->version.operation) != nullptr;
-    op->put_context = is_there ? minted.delta.context : op->version.context;
+    const Sibling* put = minted.delta.Find(op->version.operation);
+    if (put != nullptr) op->put_context.Add(put->dot);
   }
   op->delta.clear();
   EncodeObject(minted.delta, &op->delta);

@@ -187,6 +187,7 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
   Sibling sibling;
   sibling.dot = NextDot(current, version.context, view.wall_ms, &mark);
   if (version.plain) version.context.Join(current.object.context);
+  CoverTwins(current.object, &version.context);
   sibling.time = clock_->Tick(view.wall_ms);
   for (const Sibling& old : current.object.siblings) {
     // Later than what it covers, even where a clock ran ahead that we do not follow.

@@ -30,23 +30,6 @@ bool IsBetterCopy(const Sibling& candidate, const Sibling& than) {
   return candidate.bytes.size() > than.bytes.size();
 }
 
-// Of the siblings of one operation only the one with the greatest dot stays. Others that it does
-// not know of may be left of such an operation.
-void UniteOperations(Siblings* siblings) {
-  for (size_t i = 0; i + 1 < siblings->size(); ++i) {
-    if ((*siblings)[i].operation == 0) continue;
-    for (size_t j = i + 1; j < siblings->size();) {
-      if ((*siblings)[j].operation != (*siblings)[i].operation) {
-        ++j;
-        continue;
-      }
-      if ((*siblings)[j].dot > (*siblings)[i].dot) std::swap((*siblings)[i], (*siblings)[j]);
-      (*siblings)[i].retried = true;
-      siblings->erase(siblings->begin() + static_cast<ptrdiff_t>(j));
-    }
-  }
-}
-
 void Note(uint64_t operation, Sibling* by) {
   if (by->Replaces(operation)) return;
   if (by->replaces.size() == kMostReplaced) by->replaces.erase(by->replaces.begin());
@@ -61,8 +44,10 @@ void NoteReplaced(const Sibling& old, Sibling* by) {
   if (old.retried) Note(old.operation, by);
 }
 
+// Only the later takes the earlier, so that no circle of such can take each other one by one.
 bool Takes(const Sibling& sibling, const Sibling& twin) {
-  return sibling.Replaces(twin.operation) && !twin.Replaces(sibling.operation);
+  return sibling.Replaces(twin.operation) && !twin.Replaces(sibling.operation) &&
+         sibling.NewerThan(twin);
 }
 
 bool Carries(const Siblings& siblings) {
@@ -163,8 +148,31 @@ void MergeInto(Object* mine, Object&& theirs) {
   }
   mine->context.Join(theirs.context);
   if (mine->siblings.size() == before) return;
-  UniteOperations(&mine->siblings);
   std::sort(mine->siblings.begin(), mine->siblings.end(), IsNewer);
+}
+
+void UniteTwins(Object* object) {
+  Siblings& siblings = object->siblings;
+  for (size_t i = 0; i + 1 < siblings.size(); ++i) {
+    const auto twins = std::remove_if(
+        siblings.begin() + static_cast<ptrdiff_t>(i) + 1, siblings.end(),
+        [&](const Sibling& s) { return s.operation != 0 && s.operation == siblings[i].operation; });
+    siblings.erase(twins, siblings.end());
+  }
+}
+
+void CoverTwins(const Object& object, CausalContext* context) {
+  if (object.siblings.size() < 2) return;
+  std::vector<Dot> twins;
+  for (const Sibling& twin : object.siblings) {
+    if (twin.operation == 0 || context->Contains(twin.dot)) continue;
+    const bool covered =
+        std::any_of(object.siblings.begin(), object.siblings.end(), [&](const Sibling& sibling) {
+          return sibling.operation == twin.operation && context->Contains(sibling.dot);
+        });
+    if (covered) twins.push_back(twin.dot);
+  }
+  for (const Dot& dot : twins) context->Add(dot);
 }
 
 void PutInto(Object* object, const CausalContext& given, Sibling sibling) {
@@ -181,7 +189,6 @@ void PutInto(Object* object, const CausalContext& given, Sibling sibling) {
   const bool alone = siblings.empty();
   siblings.push_back(std::move(sibling));
   if (alone) return;
-  UniteOperations(&siblings);
   std::sort(siblings.begin(), siblings.end(), IsNewer);
 }
 

@@ -73,12 +73,18 @@ struct Object {
 };
 
 // Merge: a sibling survives when both sides have it or when the side that lacks it has not seen its
-// dot; the contexts are joined. Siblings of one operation are one: the greater dot stays. A sibling
-// that the other side has not seen goes when one of the other side's that is as new here replaces
-// its operation. Commutative, idempotent, and associative but for operations that were retried
-// (they converge).
+// dot; the contexts are joined. A sibling that the other side has not seen goes when a later one of
+// the other side's, which is new here, replaces its operation. Commutative, idempotent, and
+// associative but for operations that were retried (they converge).
 void MergeInto(Object* mine, Object&& theirs);
 inline void MergeInto(Object* mine, const Object& theirs) { MergeInto(mine, Object(theirs)); }
+
+// Twins are siblings of one operation, minted by two nodes. To clients they are one: leaves the
+// newest of each. For what is shown, never for what is stored: a version is replaced only by what
+// was minted over it, or two writes that met each other's twins would both be gone.
+void UniteTwins(Object* object);
+// Adds the dots of the twins of what is covered: who replaces a write replaces it under all names.
+void CoverTwins(const Object& object, CausalContext* context);
 
 // A write: drops what `given` covers, adds `sibling` (its dot is new; it notes which operations it
 // replaces), joins `given` and the dot.

@@ -136,22 +136,18 @@ bool ReadSibling(Reader* reader, const Actors& actors, Sibling* sibling) {
   return (kind & kReplaces) == 0 || ReadReplaces(reader, &sibling->replaces);
 }
 
-// In order, inside the context, and no dot or operation twice.
+// In order, inside the context, and no dot twice.
 bool AreSiblings(const Object& object) {
   const auto& siblings = object.siblings;
   std::vector<Dot> dots;
-  std::vector<uint64_t> operations;
   for (size_t i = 0; i < siblings.size(); ++i) {
     if (!object.context.Contains(siblings[i].dot)) return false;
     if (siblings.size() == 1) return true;
     if (i > 0 && !siblings[i - 1].NewerThan(siblings[i])) return false;
     dots.push_back(siblings[i].dot);
-    if (siblings[i].operation != 0) operations.push_back(siblings[i].operation);
   }
   std::sort(dots.begin(), dots.end());
-  std::sort(operations.begin(), operations.end());
-  return std::adjacent_find(dots.begin(), dots.end()) == dots.end() &&
-         std::adjacent_find(operations.begin(), operations.end()) == operations.end();
+  return std::adjacent_find(dots.begin(), dots.end()) == dots.end();
 }
 
 }  // namespace

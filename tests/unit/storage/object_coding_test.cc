@@ -220,7 +220,8 @@ TEST(ObjectCoding, RefusesSiblingsThatNobodyWrites) {
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 9, 2))) << "unsorted";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 8, 2))) << "unsorted dots";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 1, 8, 2))) << "a dot twice";
-  EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 3, 8, 1))) << "an operation twice";
+  EXPECT_TRUE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 3, 8, 1)))
+      << "twins of one operation";
   const auto replaces = [](uint64_t count) { return Parts().Sibling(0, 1, 9, 1, 4).Varint(count); };
   EXPECT_TRUE(taken(1, replaces(2).Operation(3).Operation(2)));
   EXPECT_FALSE(taken(1, replaces(0))) << "nothing replaced, and said so";

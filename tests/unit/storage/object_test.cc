@@ -127,21 +127,46 @@ TEST(Object, NewestPassesOverWhatIsDead) {
   EXPECT_EQ(object.Newest({1000, 11}), nullptr) << "flushed";
 }
 
-TEST(Object, ARetriedOperationIsOneSiblingTheOneWithTheGreaterDot) {
+TEST(Object, ARetriedOperationIsShownAsOneSiblingAndReplacedAsOne) {
   Sibling first = Value({kSx, 1}, 9, "v");
   Sibling again = Value({kSy, 1}, 3, "v");
   again.operation = first.operation;
   const Object a = DeltaOf({}, first);
   const Object b = DeltaOf({}, again);
   const Object merged = Merged(a, b);
-  ASSERT_EQ(merged.siblings.size(), 1u);
-  EXPECT_EQ(merged.siblings[0].dot, again.dot);
-  EXPECT_TRUE(merged.siblings[0].retried) << "there may be a third";
-  EXPECT_TRUE(merged.context.Contains(first.dot)) << "the lesser dot is seen and gone";
+  EXPECT_EQ(merged.siblings.size(), 2u) << "what is stored keeps both";
   EXPECT_EQ(Merged(b, a), merged);
-  EXPECT_EQ(Merged(merged, a), merged);
   EXPECT_EQ(Put(a, {}, again), merged);
-  EXPECT_EQ(Put(b, {}, first), merged);
+  Object shown = Put(merged, {}, Value({kSz, 1}, 5, "other"));
+  UniteTwins(&shown);
+  ASSERT_EQ(shown.siblings.size(), 2u);
+  EXPECT_EQ(shown.siblings[0].dot, first.dot) << "the newest";
+  EXPECT_EQ(shown.siblings[1].bytes, "other");
+  for (const Dot& known : {first.dot, again.dot}) {
+    CausalContext given;
+    given.Add(known);
+    CoverTwins(merged, &given);
+    EXPECT_TRUE(given.Contains(first.dot) && given.Contains(again.dot));
+    EXPECT_EQ(Put(merged, given, Value({kSz, 2}, 10, "w")).siblings.size(), 1u);
+  }
+}
+
+// p was minted twice, and so was q: p over one q, q over the other p. Each knows a twin of the
+// other to be replaced; neither may take both along.
+TEST(Object, TwoRetriedWritesThatMetEachOthersTwinsAreNotBothGone) {
+  const auto of = [](const Dot& dot, uint64_t time, uint64_t operation, bool retried) {
+    Sibling sibling = Value(dot, time, operation == 1 ? "p" : "q");
+    sibling.operation = operation;
+    sibling.retried = retried;
+    return sibling;
+  };
+  const Object q4 = DeltaOf({}, of({kSz, 1}, 1, 2, false));
+  const Object p1 = Put(q4, q4.context, of({kSx, 1}, 2, 1, false));
+  const Object p2 = DeltaOf({}, of({kSy, 1}, 3, 1, true));
+  const Object q2 = Put(p2, p2.context, of({kSy, 2}, 4, 2, true));
+  const Object met = Merged(Merged(p1, p2), Merged(q4, q2));
+  EXPECT_EQ(ValuesOf(met), (Values{"q", "p"}));
+  EXPECT_EQ(Merged(Merged(q4, q2), Merged(p1, p2)), met);
 }
 
 // One write, minted by Sx, which gave no answer, and by Sy; and what replaced it there.
@@ -230,11 +255,27 @@ TEST(Object, WhatWasNotRetriedLeavesNoTrace) {
   EXPECT_TRUE(two.siblings[0].replaces.empty());
 }
 
+// Each replaces a twin of the next: one by one they would all be taken.
+TEST(Object, ACircleOfThreeLeavesTheLatest) {
+  std::vector<Object> three;
+  for (uint64_t i = 0; i < 3; ++i) {
+    Sibling sibling = Value({kSx, i + 1}, i + 1, std::string(1, static_cast<char>('p' + i)));
+    sibling.operation = i + 1;
+    sibling.replaces = {(i + 1) % 3 + 1};
+    three.push_back(DeltaOf({}, sibling));
+  }
+  const Object all = Merged(Merged(Merged(three[0], three[1]), Merged(three[1], three[2])),
+                            Merged(three[2], three[0]));
+  EXPECT_FALSE(all.siblings.empty());
+}
+
 TEST(Object, OperationZeroUnitesNothing) {
   Sibling a = Value({kSx, 1}, 1, "a");
   Sibling b = Value({kSy, 1}, 2, "b");
   a.operation = b.operation = 0;
-  EXPECT_EQ(Merged(DeltaOf({}, a), DeltaOf({}, b)).siblings.size(), 2u);
+  Object merged = Merged(DeltaOf({}, a), DeltaOf({}, b));
+  UniteTwins(&merged);
+  EXPECT_EQ(merged.siblings.size(), 2u);
 }
 
 TEST(Object, DeadBytesGoAndTheVersionStays) {
@@ -345,7 +386,7 @@ TEST(ObjectProperty, MergeKeepsExactlyWhatNoSideHasReplaced) {
 }
 
 // Replicas that were given the same objects in different orders are equal after they have met, with
-// retried operations too, and none of these is there twice.
+// retried operations too, and none of these is shown twice.
 TEST(ObjectProperty, ReplicasConvergeWhateverTheOrder) {
   int differed = 0;
   for (uint64_t seed = 1; seed <= 500; ++seed) {
@@ -366,6 +407,7 @@ TEST(ObjectProperty, ReplicasConvergeWhateverTheOrder) {
     ASSERT_EQ(replicas[0], replicas[1]) << "seed " << seed;
     ASSERT_EQ(replicas[0], replicas[2]) << "seed " << seed;
     std::set<uint64_t> operations;
+    UniteTwins(&replicas[0]);
     for (const Sibling& sibling : replicas[0].siblings) {
       ASSERT_TRUE(operations.insert(sibling.operation).second) << "seed " << seed;
     }
