@@ -3,15 +3,17 @@
 Where redis-server is installed, one list of commands runs against it and against Cartwheel, and the
 replies must be the same bytes. What is ours alone, or cannot be the same, is tested by itself."""
 
+import os
 import re
 import shlex
 import shutil
 import signal
+import socket
 import threading
 import time
 import unittest
 
-from cluster import Cluster, RedisServer, ReplyError, pairs
+from cluster import Cluster, Node, RedisServer, ReplyError, free_ports, pairs
 
 FAR = 4102444800  # a second in 2100
 
@@ -1104,6 +1106,45 @@ class Passwords(OneNode):
         self.assertEqual(pairs(self.c.call("HELLO", "3", "AUTH", "default", "secret", "SETNAME",
                                            "n"))["proto"], 3)
         self.assertEqual(self.c.call("CLIENT", "GETNAME"), b"n")
+
+
+    def test_a_password_that_is_taken_away_lets_everybody_in(self):
+        self.assert_error("NOAUTH Authentication required.", "PING")
+        with self.node.connect() as other:
+            other.call("AUTH", "secret")
+            other.call("CONFIG", "SET", "requirepass", "")
+            try:
+                self.assertEqual(self.c.call("PING"), "PONG")
+                self.assertEqual(pairs(self.c.call("HELLO", "3"))["proto"], 3)
+            finally:
+                other.call("CONFIG", "SET", "requirepass", "secret")
+            self.assertEqual(other.call("PING"), "PONG")
+        self.assert_error("NOAUTH Authentication required.", "PING")
+
+
+class UnixSocket(unittest.TestCase):
+
+    def test_who_serves_on_a_path_keeps_it(self):
+        with Cluster(1, unixsocket="/tmp/cartwheel-%d.sock" % os.getpid()) as cluster:
+            node = cluster.nodes[0]
+            path = node.options["unixsocket"]
+
+            def ping():
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(10)
+                    client.connect(path)
+                    client.sendall(b"PING\r\n")
+                    return client.recv(100)
+            self.assertEqual(ping(), b"+PONG\r\n")
+            second = Node(*free_ports(2), node.directory + ".second", "", node.options)
+            second.start()
+            self.assertEqual(second.process.wait(20), 1)
+            self.assertIn("unixsocket", second.log())
+            self.assertEqual(ping(), b"+PONG\r\n")
+            node.kill()
+            node.start()  # over what the killed one left
+            cluster.wait_ready()
+            self.assertEqual(ping(), b"+PONG\r\n")
 
 
 class Shutdown(unittest.TestCase):

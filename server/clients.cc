@@ -146,7 +146,7 @@ void Clients::Flush(uint64_t stored) {
 
 // client-output-buffer-limit: true when the client has too much unread output.
 bool Clients::OverLimit(Client* client) {
-  const OutputLimit& limit = server_->options.output_limit;
+  const OutputLimit& limit = server_->options.output_limits.normal;
   const size_t bytes = client->output_bytes();
   const bool over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
   if (!over_soft) {

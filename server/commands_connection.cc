@@ -96,7 +96,7 @@ void HelloCommand(Call& call) {
   if (auth != 0 && !Authenticate(call, call.arg(auth + 1), call.arg(auth + 2))) {
     return call.Error(kWrongPassword);
   }
-  if (!call.session().authenticated) {
+  if (call.server().NeedsAuth(call.session())) {
     return call.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
         "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "

@@ -83,10 +83,13 @@ Result<int> BindPath(const std::string& path) {
   address.sun_family = AF_UNIX;
   CHECK(path.size() < sizeof(address.sun_path));  // the option's bound
   path.copy(address.sun_path, path.size());
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  unlink(path.c_str());
-  if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
-      listen(fd, kBacklog) == 0) {
+  // What a process left behind goes; one that serves keeps its own.
+  const bool served = fd >= 0 && (connect(fd, name, sizeof(address)) == 0 || errno == EAGAIN);
+  if (served) errno = EADDRINUSE;
+  if (!served) unlink(path.c_str());
+  if (fd >= 0 && !served && bind(fd, name, sizeof(address)) == 0 && listen(fd, kBacklog) == 0) {
     return fd;
   }
   const int error = errno;

@@ -179,23 +179,37 @@ bool ReadLogLevel(Options* options, Words words) {
 }
 std::string PrintLogLevel(const Options& options) { return PrintName(kLevels, options.loglevel); }
 
-// "normal HARD SOFT SECONDS": the other classes of Redis have no clients here.
-bool ReadOutputLimit(Options* options, Words words) {
+// "CLASS HARD SOFT SECONDS", for as many classes as are named; the others stay.
+bool ReadOutputLimits(Options* options, Words words) {
   std::vector<std::string_view> parts;
   for (const std::string& word : words) {
     for (const std::string_view part : Split(word, " \t")) parts.push_back(part);
   }
-  if (parts.size() != 4 || !EqualsIgnoreCase(parts[0], "normal")) return false;
-  const std::optional<uint64_t> hard = ParseBytes(parts[1]);
-  const std::optional<uint64_t> soft = ParseBytes(parts[2]);
-  const std::optional<int64_t> seconds = ParseInteger(parts[3]);
-  if (!hard || !soft || !seconds || *seconds < 0 || *seconds > INT32_MAX) return false;
-  options->output_limit = {*hard, *soft, *seconds};
+  if (parts.empty() || parts.size() % 4 != 0) return false;
+  OutputLimits limits = options->output_limits;
+  for (auto part = parts.begin(); part != parts.end(); part += 4) {
+    OutputLimit* limit = nullptr;
+    if (EqualsIgnoreCase(part[0], "normal")) limit = &limits.normal;
+    if (EqualsIgnoreCase(part[0], "replica")) limit = &limits.replica;
+    if (EqualsIgnoreCase(part[0], "slave")) limit = &limits.replica;
+    if (EqualsIgnoreCase(part[0], "pubsub")) limit = &limits.pubsub;
+    const std::optional<uint64_t> hard = ParseBytes(part[1]);
+    const std::optional<uint64_t> soft = ParseBytes(part[2]);
+    const std::optional<int64_t> seconds = ParseInteger(part[3]);
+    if (limit == nullptr || !hard || !soft || !seconds) return false;
+    if (*seconds < 0 || *seconds > INT32_MAX) return false;
+    *limit = {*hard, *soft, *seconds};
+  }
+  options->output_limits = limits;
   return true;
 }
-std::string PrintOutputLimit(const Options& options) {
-  const OutputLimit& limit = options.output_limit;
-  return fmt::format("normal {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
+std::string PrintOutputLimits(const Options& options) {
+  const auto print = [](std::string_view name, const OutputLimit& limit) {
+    return fmt::format("{} {} {} {}", name, limit.hard_bytes, limit.soft_bytes, limit.soft_seconds);
+  };
+  const OutputLimits& limits = options.output_limits;
+  return print("normal", limits.normal) + " " + print("slave", limits.replica) + " " +
+         print("pubsub", limits.pubsub);
 }
 
 }  // namespace option

@@ -94,7 +94,7 @@ bool ReadWeight(Options* options, Words words);
 std::string PrintWeight(const Options& options);
 bool ReadLogLevel(Options* options, Words words);
 std::string PrintLogLevel(const Options& options);
-bool ReadOutputLimit(Options* options, Words words);
-std::string PrintOutputLimit(const Options& options);
+bool ReadOutputLimits(Options* options, Words words);
+std::string PrintOutputLimits(const Options& options);
 
 }  // namespace cartwheel::option

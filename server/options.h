@@ -27,6 +27,13 @@ struct OutputLimit {
   int64_t soft_seconds = 0;
 };
 
+// By class of client. All that connect here are normal ones; the others are kept for who asks.
+struct OutputLimits {
+  OutputLimit normal;
+  OutputLimit replica = {256 << 20, 64 << 20, 60};
+  OutputLimit pubsub = {32 << 20, 8 << 20, 60};
+};
+
 struct Options {
   uint16_t port = 6379;
   std::vector<std::string> bind = {"127.0.0.1"};
@@ -59,7 +66,7 @@ struct Options {
   int64_t timeout_s = 0;
   int64_t tcp_keepalive_s = 300;
   std::string unixsocket;
-  OutputLimit output_limit;  // of class normal
+  OutputLimits output_limits;
   uint32_t databases = 16;
   uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;

@@ -68,7 +68,7 @@ Pipeline::~Pipeline() {
 
 bool Pipeline::Full() const {
   // With a hard limit set, a client that does not read is closed there, as in Redis.
-  const uint64_t hard_bytes = server_->options.output_limit.hard_bytes;
+  const uint64_t hard_bytes = server_->options.output_limits.normal.hard_bytes;
   // An overloaded node refuses commands instead of holding them up.
   const bool others = server_->calls.Full() && !server_->queue_age.overloaded();
   return others || calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
@@ -120,7 +120,7 @@ void Pipeline::Dispatch() {
   if (!ArityFits(*row, args.size())) {
     return ReplyError(fmt::format("ERR wrong number of arguments for '{}' command", row->name));
   }
-  if (!session_.authenticated && (row->flags & kNoAuth) == 0) {
+  if (server_->NeedsAuth(session_) && (row->flags & kNoAuth) == 0) {
     return ReplyError("NOAUTH Authentication required.");
   }
   if (server_->queue_age.overloaded() && (row->flags & (kWrite | kReadonly)) != 0) {
@@ -145,7 +145,7 @@ void Pipeline::Execute(const CommandRow& row) {
   row.handler(*call);
   call->in_handler_ = false;
   if (session_.close_after_reply) closing_ = true;
-  parser_.set_authenticated(session_.authenticated);
+  parser_.set_authenticated(!server_->NeedsAuth(session_));
   if (call->outstanding_ == 0) return Finish(call);
 
   const std::span<const std::string_view> args = std::exchange(call->args_, {});

@@ -67,6 +67,11 @@ struct Server {
   QueueAge queue_age;
   std::map<uint64_t, Session*> sessions;  // by id
 
+  // As in Redis a password that is taken away lets everybody in, and a new one those who were in.
+  bool NeedsAuth(const Session& session) const {
+    return !session.authenticated && !options.requirepass.empty();
+  }
+
   // Hands an operation to the core. Its answer goes to CallPool::Deliver, at the earliest when
   // `deliver` is called.
   std::function<void(ClientOp&&)> submit;

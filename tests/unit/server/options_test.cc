@@ -49,14 +49,22 @@ TEST(OptionsTest, EveryStatedDefaultIsTheDefault) {
 
 TEST(OptionsTest, WhatARowPrintsItReadsBack) {
   const std::pair<const char*, const char*> values[] = {
-      {"port", "7001"},       {"bind", "127.0.0.1 ::1"},
-      {"engine", "memory"},   {"maxmemory", "104857600"},
-      {"fsync", "always"},    {"seeds", "a.example:17001,[::1]:17002"},
-      {"bootstrap", "yes"},   {"partitions", "1024"},
-      {"partitioner", "md5"}, {"weight", "0.5"},
-      {"loglevel", "debug"},  {"client-output-buffer-limit", "normal 100 50 7"},
-      {"requirepass", "a b"}, {"replica-timeout", "1000"},
-      {"zone", "rack-1"},     {"n", "7"},
+      {"port", "7001"},
+      {"bind", "127.0.0.1 ::1"},
+      {"engine", "memory"},
+      {"maxmemory", "104857600"},
+      {"fsync", "always"},
+      {"seeds", "a.example:17001,[::1]:17002"},
+      {"bootstrap", "yes"},
+      {"partitions", "1024"},
+      {"partitioner", "md5"},
+      {"weight", "0.5"},
+      {"loglevel", "debug"},
+      {"client-output-buffer-limit", "normal 100 50 7 slave 5 4 3 pubsub 2 1 0"},
+      {"requirepass", "a b"},
+      {"replica-timeout", "1000"},
+      {"zone", "rack-1"},
+      {"n", "7"},
   };
   for (const auto& [name, value] : values) {
     Options options;
@@ -94,7 +102,7 @@ TEST(OptionsTest, AnUnreadableValueIsNamedAndChangesNothing) {
       {"zone", ""},
       {"cluster-name", ""},
       {"databases", "0"},
-      {"client-output-buffer-limit", "replica 1 1 1"},
+      {"client-output-buffer-limit", "master 1 1 1"},
       {"client-output-buffer-limit", "normal 1 1"},
       {"maxmemory", "99999999999gb"},
   };
