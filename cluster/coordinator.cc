@@ -19,6 +19,7 @@ void Coordinator::Operation::Clear() {
   r = 0;
   w = 0;
   hedge_us = timeout_us = final_us = again_us = kNever;
+  transfer_us = 0;
   asked_before = 0;
   widened = false;
   client = 0;
@@ -58,7 +59,7 @@ Coordinator::Operation* Coordinator::Allocate(const Turn& turn, What what, Key k
   op->started_us = turn.now.mono_us;
   op->position = context_->Locate(key.db, key.bytes).position;
   op->key = std::move(key);
-  op->final_us = turn.now.mono_us + 2 * context_->options.replica_timeout_ms * 1000;
+  op->final_us = turn.now.mono_us + 2 * StepUs(*op);
   Schedule(*op);
   context_->counters.operations_in_flight = ++in_flight_;
   return op;
@@ -85,12 +86,23 @@ void Coordinator::EnterStep(const Turn& turn, Operation* op, Phase phase) {
   op->failed.clear();
   op->hedge_us = kNever;
   const int64_t now_us = turn.now.mono_us;
-  op->timeout_us = now_us + context_->options.replica_timeout_ms * 1000;
+  op->timeout_us = now_us + StepUs(*op);
   // A step that begins late leaves time to ask others, or to ask again.
   if (op->timeout_us >= op->final_us) op->timeout_us = now_us + (op->final_us - now_us) / 2;
   op->again_us = op->timeout_us;
   op->asked_before = 0;
   op->widened = false;
+  Schedule(*op);
+}
+
+void Coordinator::AllowTransfer(Operation* op, size_t bytes) {
+  const int64_t more_us = NodeContext::TransferUs(bytes) - op->transfer_us;
+  if (more_us <= 0) return;
+  op->transfer_us += more_us;
+  op->final_us += 2 * more_us;
+  for (int64_t* deadline_us : {&op->timeout_us, &op->again_us}) {
+    if (*deadline_us != kNever) *deadline_us += more_us;
+  }
   Schedule(*op);
 }
 

@@ -89,6 +89,7 @@ class Coordinator {
     int64_t final_us = kNever;
     // From when on those who gave no answer in this step are asked once more; kNever: they were.
     int64_t again_us = kNever;
+    int64_t transfer_us = 0;  // more time than that, for a large value
     size_t asked_before = 0;  // how many of `asked` are of the round before that
     bool widened = false;     // its timeout, because this node was late itself
     uint64_t after = 0;       // the storage sequence of what we saw or wrote here
@@ -187,8 +188,15 @@ class Coordinator {
   void PassUpdateOn(const Turn& turn, Operation* op);
   void BeginUpdate(const Turn& turn, Operation* op);
   void ApplyAfterRead(const Turn& turn, Operation* op);
+  // Its value turned out to be so large: deadlines move.
+  void AllowTransfer(Operation* op, size_t bytes);
+  int64_t StepUs(const Operation& op) const {
+    return context_->ReplicaTimeoutUs() + op.transfer_us;
+  }
   // So long whoever passed an update on waits for it.
-  int64_t UpdateLifeUs() const { return 2 * context_->options.replica_timeout_ms * 1000; }
+  int64_t UpdateLifeUs(size_t bytes) const {
+    return 2 * (context_->ReplicaTimeoutUs() + NodeContext::TransferUs(bytes));
+  }
   void LeaveQueue(const Turn& turn, const Position& position, uint64_t id);
   void RespondToPeer(const Turn& turn, const Operation& op, uint64_t after,
                      const decltype(Answer::result)& result);

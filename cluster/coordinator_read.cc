@@ -119,6 +119,8 @@ void Coordinator::ReadKept(const Turn& turn, Operation* op) {
 
 void Coordinator::AddReply(const Turn& turn, Operation* op, NodeId node, bool behind, uint64_t hash,
                            Object&& object) {
+  // The others of it, and what is repaired of it, are as large.
+  if (!object.siblings.empty()) AllowTransfer(op, object.siblings.front().bytes.size());
   const bool fallback = !Replicates(*op, node);
   if (op->explain && (hash != 0 || !fallback)) {
     op->replicas.push_back({.node = node,

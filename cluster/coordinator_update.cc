@@ -13,6 +13,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& ope
   op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
   op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
   op->update = std::move(operation.update);
+  AllowTransfer(op, op->update.bytes.size());
   PassUpdateOn(turn, op);
 }
 
@@ -39,8 +40,12 @@ void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
     BeginUpdate(turn, op);
     return;
   }
+  // What it is done to is as large there.
+  if (Replicates(*op, context_->self())) {
+    if (const auto head = context_->replica.Head(Ref(*op))) AllowTransfer(op, head->record_bytes);
+  }
   if (op->phase != Phase::kForwarded) EnterStep(turn, op, Phase::kForwarded);
-  op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+  op->timeout_us = turn.now.mono_us + StepUs(*op);
   Schedule(*op);
   op->asked.push_back({.node = node});
   UpdateRequest request{.request = op->id,
@@ -73,7 +78,7 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   if (!RememberUpdate(from, request.request)) return;
   // Who asked has told its client "unknown": the outcome must not come long after.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
-  if (waited_us > UpdateLifeUs()) {
+  if (waited_us > UpdateLifeUs(request.update.bytes.size())) {
     ++context_->counters.updates_too_late;
     return refuse(UpdateStatus::kFailed,
                   "the update came too late to the node that was asked: nothing is written");
@@ -93,6 +98,7 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   op->r = std::clamp<uint8_t>(request.r, 1, context_->ring->n());
   op->w = std::clamp<uint8_t>(request.w, 1, context_->ring->n());
   op->update = request.update;
+  AllowTransfer(op, op->update.bytes.size());
   BeginUpdate(turn, op);
 }
 
@@ -154,7 +160,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
     LeaveQueue(turn, position, id);
   };
   const int64_t since_us = turn.now.mono_us - op->started_us;
-  if (op->peer != 0 && since_us > UpdateLifeUs()) {
+  if (op->peer != 0 && since_us > UpdateLifeUs(op->update.bytes.size())) {
     ++context_->counters.updates_too_late;
     return fail({ErrorCode::kIo, "the update took too long: nothing is written"});
   }
@@ -172,6 +178,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   UpdateEffect effect =
       ApplyUpdate(op->update, current.object, view, context_->options.max_value_bytes);
   op->update_result = std::move(effect.result);
+  AllowTransfer(op, effect.bytes.size());
   if (effect.write == UpdateEffect::Write::kNothing) {
     Reply(turn, op, std::max(op->after, current.sequence),
           UpdateAnswer{std::move(op->update_result)});

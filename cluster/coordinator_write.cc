@@ -26,6 +26,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, PutOperation&& operat
   op->version.kind = operation.kind;
   op->version.bytes = std::move(operation.bytes);
   op->version.expires_at_ms = operation.expires_at_ms;
+  AllowTransfer(op, op->version.bytes.size());
   BeginMinting(turn, op);
 }
 
@@ -86,7 +87,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   if (!op->asked.empty()) {
     ++context_->counters.mint_retries;
     if (op->asked.size() > op->asked_before) MarkFailed(op, op->asked.back().node);
-    op->timeout_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+    op->timeout_us = turn.now.mono_us + StepUs(*op);
     Schedule(*op);
   }
   NodeId node = NextCandidate(*op, !op->version.plain);

@@ -141,7 +141,8 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
   copy.position = context_->Locate(record->db, record->key).position;
   copy.hash = record->version_hash;
   copy.bytes = found.image.size();
-  copy.deadline_us = turn.now.mono_us + 2 * context_->options.replica_timeout_ms * 1000 + kSyncUs;
+  copy.deadline_us = turn.now.mono_us + 2 * context_->ReplicaTimeoutUs() + kSyncUs +
+                     2 * NodeContext::TransferUs(copy.bytes);
   const auto replicas = context_->ring->Replicas(copy.position.slot);
   const auto alive = [&](NodeId node) { return context_->liveness.IsAlive(node); };
   copy.needs_target = std::find(replicas.begin(), replicas.end(), target) != replicas.end();

@@ -84,6 +84,12 @@ struct NodeContext {
     return std::min<int64_t>(60'000, options.tombstone_min_age_ms / 2) * 1000;
   }
 
+  int64_t ReplicaTimeoutUs() const { return options.replica_timeout_ms * 1000; }
+  // What a large value takes on its way and into a log, allowed for besides: 64 ms a MiB.
+  static int64_t TransferUs(size_t bytes) {
+    return bytes < size_t{1} << 20 ? 0 : static_cast<int64_t>(bytes / 16);
+  }
+
   Stamp StampOf(const Turn& turn) { return {replica.births()->era(), turn.now.mono_us}; }
 
   KeyRef Locate(uint32_t db, std::string_view key) const {

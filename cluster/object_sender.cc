@@ -104,7 +104,7 @@ void ObjectSender::SendNext(const Turn& turn, uint64_t number, Job* job) {
   limit_.Take(bytes, turn.now.mono_us);
   ++job->in_flight;
   job->bytes_in_flight += bytes;
-  const int64_t patience_us = 2 * context_->options.replica_timeout_ms * 1000;
+  const int64_t patience_us = 2 * (context_->ReplicaTimeoutUs() + NodeContext::TransferUs(bytes));
   flights_[last_request_] = {number, bytes, turn.now.mono_us, turn.now.mono_us + patience_us};
 }
 

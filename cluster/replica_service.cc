@@ -99,7 +99,8 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   // that, by a node that stood still or behind a link that was cut, an old value would come back
   // over newer ones that were acknowledged meanwhile.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
-  const bool late = waited_us > context_->options.replica_timeout_ms * 1000 / 2;
+  const bool late =
+      waited_us > context_->ReplicaTimeoutUs() / 2 + NodeContext::TransferUs(request.bytes.size());
   if (late) ++context_->counters.mints_too_late;
   if (late || !given || request.operation == 0) {
     turn.Respond(from, response);

@@ -1,7 +1,9 @@
 """What makes this a Dynamo, on three real processes: siblings, contexts, plain writes in turn, and
 what a kill -9 leaves."""
 
+import os
 import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -326,6 +328,20 @@ class Crashes(unittest.TestCase):
             with first.connect() as connection:
                 self.assertEqual(connection.call("DYN.REPAIR"), 0)
                 self.assertIsNone(connection.call("GET", "kept:0"))
+
+    def test_a_very_large_value_is_a_value(self):
+        value = os.urandom(1 << 20) * 80
+        with Cluster(3) as cluster:
+            first, second, third = cluster.nodes
+            with first.connect(120) as connection:
+                self.assertEqual(connection.call("SET", "large", value), "OK")
+                self.assertEqual(connection.call("APPEND", "large", "end"), len(value) + 3)
+            for node in (second, third):
+                with node.connect(120) as connection:
+                    self.assertEqual(connection.call("STRLEN", "large"), len(value) + 3)
+            read = subprocess.run(["redis-cli", "-p", str(second.port), "GET", "large"],
+                                  stdout=subprocess.PIPE, check=True).stdout
+            self.assertTrue(read == value + b"end\n")
 
     def test_what_a_stopped_node_missed_does_not_come_back(self):
         with Cluster(3) as cluster:

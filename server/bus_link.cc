@@ -191,10 +191,12 @@ void BusLink::SendHello(std::string_view our_nonce, bool with_proof) {
 void BusLink::Send(std::string_view frame) {
   if (closed()) return;
   const size_t queued = output_.size() + writer_.kept_bytes();
-  // One frame may be larger than the bound.
-  if (queued > 0 && queued + frame.size() > kMaxQueuedBytes) {
-    return Close("it does not read: its queue is full");
-  }
+  if (queued == 0) large_bytes_ = 0;
+  const bool large = frame.size() > kLargeFrame;
+  const bool fits = large ? large_bytes_ + frame.size() <= kMaxLargeBytes
+                          : queued + frame.size() <= kMaxQueuedBytes + large_bytes_;
+  if (!fits) return Close("it does not read: its queue is full");
+  if (large) large_bytes_ += frame.size();
   output_.append(frame);
 }
 

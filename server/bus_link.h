@@ -36,8 +36,11 @@ struct BusLinkEvents {
 
 class BusLink {
  public:
-  // Frames out that have not left; past that the link fails.
-  static constexpr size_t kMaxQueuedBytes = 64 << 20;
+  // Frames out that have not left; past that the link fails. Those of very large values have a
+  // bound of their own, or the first small one behind them would end the link.
+  static constexpr size_t kMaxQueuedBytes = 256 << 20;
+  static constexpr size_t kLargeFrame = 32 << 20;
+  static constexpr size_t kMaxLargeBytes = size_t{1200} << 20;  // two of the largest values
   static constexpr int64_t kHandshakeTimeoutUs = 2'000'000;
 
   BusLink(uv_loop_t* loop, const BusLinkEvents* events, HelloRole role, uint64_t max_value_bytes,
@@ -98,6 +101,7 @@ class BusLink {
   StreamWriter writer_;
   std::string greeting_;  // of the handshake: leaves before it is done
   std::string output_;
+  size_t large_bytes_ = 0;  // of large frames, since nothing was queued
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
 };
