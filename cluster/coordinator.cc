@@ -165,6 +165,8 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
         }
         break;
       case Phase::kForwarded:
+        // Those before have refused it.
+        if (op->asked.back().node != peer) break;
         Reply(turn, op, 0, Unknown{});
         Free(op);
         break;
