@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/coding.h"
 #include "cluster/coordinator.h"
 
 namespace cartwheel {
@@ -38,6 +39,7 @@ bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* o
   NewVersion version{.operation = NewOperationId(&context_->random),
                      .retried = false,
                      .context = {},
+                     .replaces = {},
                      .plain = !operation->context.has_value(),
                      .kind = operation->kind,
                      .expires_at_ms = operation->expires_at_ms,
@@ -70,6 +72,7 @@ void Coordinator::DeleteAfterRead(const Turn& turn, Operation* op) {
   }
   op->version.plain = true;
   op->version.kind = Kind::kTombstone;
+  op->version.replaces = ReplacedWith(op->read.merged());
   op->version.context = op->read.TakeMerged().context;
   BeginMinting(turn, op);
 }
@@ -105,6 +108,8 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
   if (node != context_->self()) {
     std::string given;
     EncodeContext(op->version.context, &given);
+    std::string replaces;
+    for (const uint64_t operation : op->version.replaces) PutFixed64(&replaces, operation);
     turn.Request(node, MintRequest{.request = op->id,
                                    .epoch = context_->epoch(),
                                    .operation = op->version.operation,
@@ -118,6 +123,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .stamp = context_->StampOf(turn),
                                    .key = op->key.bytes,
                                    .context = given,
+                                   .replaces = replaces,
                                    .bytes = op->version.bytes});
     return;
   }

@@ -141,7 +141,7 @@ void Encode(const MintRequest& m, std::string* out) {
           .Number(m.stamp.run)
           .Number(Unsigned(m.stamp.sent_us))
           .Number(m.hint_for),
-      {m.key, m.context, m.bytes}, out);
+      {m.key, m.context, m.replaces, m.bytes}, out);
 }
 void Encode(const MintResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(static_cast<uint64_t>(m.status)),
@@ -312,6 +312,7 @@ bool Decode(Fields fields, MintRequest* m) {
   m->hint_for = in.Number();
   m->key = in.Field();
   m->context = in.Field();
+  m->replaces = in.Field();
   m->bytes = in.Field();
   return in.ok();
 }

@@ -70,7 +70,8 @@ struct MintRequest {
   uint32_t db = 0;
   Stamp stamp;
   std::string_view key;
-  std::string_view context;  // encoded
+  std::string_view context;   // encoded
+  std::string_view replaces;  // retried operations that the context covers: fixed64 each
   std::string_view bytes;
 };
 enum class MintStatus : uint8_t { kMinted = 0, kTooMany = 1, kFull = 2, kFailed = 3, kPassed = 4 };

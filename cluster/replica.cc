@@ -197,6 +197,7 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
   sibling.expires_at_ms = version.expires_at_ms;
   sibling.kind = version.kind;
   sibling.retried = version.retried;
+  if (!version.retried) sibling.replaces = std::move(version.replaces);
   sibling.bytes = std::move(version.bytes);
 
   Minted minted;
@@ -235,6 +236,9 @@ Result<Minted> Replica::MintKept(const KeyRef& key, std::span<const NodeId> node
     StoredVersion kept;
     if (auto done = LoadKept(key, nodes, &kept); !done) return tl::unexpected(done.error());
     version.context.Join(kept.object.context);
+    for (const uint64_t operation : ReplacedWith(kept.object)) {
+      NoteReplaced(operation, &version.replaces);
+    }
   }
   return Mint(key, std::move(version), view);
 }

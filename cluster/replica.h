@@ -54,7 +54,9 @@ struct NewVersion {
   uint64_t operation = 0;
   bool retried = false;   // a node that was asked before may have minted it
   CausalContext context;  // what the writer has seen
-  bool plain = false;     // the context is joined with all that this replica holds
+  // The retried operations in that which this copy need not hold (storage/object.h).
+  std::vector<uint64_t> replaces = {};
+  bool plain = false;  // the context is joined with all that this replica holds
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
   std::string bytes;
@@ -63,6 +65,7 @@ struct NewVersion {
     operation = 0;
     retried = false;
     context.Clear();
+    replaces.clear();
     plain = false;
     kind = Kind::kValue;
     expires_at_ms = 0;

@@ -8,6 +8,16 @@
 namespace cartwheel {
 namespace {
 
+std::optional<std::vector<uint64_t>> ReadOperations(std::string_view bytes) {
+  if (bytes.size() % sizeof(uint64_t) != 0 || bytes.size() > kMostReplaced * sizeof(uint64_t)) {
+    return std::nullopt;
+  }
+  std::vector<uint64_t> operations;
+  Reader reader(bytes);
+  while (!reader.done()) NoteReplaced(reader.Fixed64(), &operations);
+  return operations;
+}
+
 // The minter's asker has the value already: it is left out of the answer.
 std::string WithoutValueOf(Object delta, uint64_t operation) {
   for (Sibling& sibling : delta.siblings) {
@@ -102,7 +112,8 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   const bool late =
       waited_us > context_->ReplicaTimeoutUs() / 2 + NodeContext::TransferUs(request.bytes.size());
   if (late) ++context_->counters.mints_too_late;
-  if (late || !given || request.operation == 0) {
+  const auto replaces = ReadOperations(request.replaces);
+  if (late || !given || !replaces || request.operation == 0) {
     turn.Respond(from, response);
     return;
   }
@@ -116,6 +127,7 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   NewVersion version{.operation = request.operation,
                      .retried = request.retried,
                      .context = *std::move(given),
+                     .replaces = *replaces,
                      .plain = request.plain,
                      .kind = request.kind,
                      .expires_at_ms = request.expires_at_ms,

@@ -30,18 +30,12 @@ bool IsBetterCopy(const Sibling& candidate, const Sibling& than) {
   return candidate.bytes.size() > than.bytes.size();
 }
 
-void Note(uint64_t operation, Sibling* by) {
-  if (by->Replaces(operation)) return;
-  if (by->replaces.size() == kMostReplaced) by->replaces.erase(by->replaces.begin());
-  by->replaces.push_back(operation);
-}
-
 // `by` is minted in the place of `old`. A retry notes nothing: of two retried writes that met in
 // two orders at two nodes each would take the other.
-void NoteReplaced(const Sibling& old, Sibling* by) {
+void Replace(const Sibling& old, Sibling* by) {
   if (by->retried) return;
-  for (const uint64_t operation : old.replaces) Note(operation, by);
-  if (old.retried) Note(old.operation, by);
+  for (const uint64_t operation : old.replaces) NoteReplaced(operation, &by->replaces);
+  if (old.retried) NoteReplaced(old.operation, &by->replaces);
 }
 
 // Only the later takes the earlier, so that no circle of such can take each other one by one.
@@ -175,12 +169,24 @@ void CoverTwins(const Object& object, CausalContext* context) {
   for (const Dot& dot : twins) context->Add(dot);
 }
 
+void NoteReplaced(uint64_t operation, std::vector<uint64_t>* replaces) {
+  if (std::find(replaces->begin(), replaces->end(), operation) != replaces->end()) return;
+  if (replaces->size() == kMostReplaced) replaces->erase(replaces->begin());
+  replaces->push_back(operation);
+}
+
+std::vector<uint64_t> ReplacedWith(const Object& object) {
+  Sibling by;
+  for (const Sibling& old : object.siblings) Replace(old, &by);
+  return std::move(by.replaces);
+}
+
 void PutInto(Object* object, const CausalContext& given, Sibling sibling) {
   Siblings& siblings = object->siblings;
   const auto dropped =
       std::remove_if(siblings.begin(), siblings.end(), [&given, &sibling](const Sibling& old) {
         if (!given.Contains(old.dot)) return false;
-        NoteReplaced(old, &sibling);
+        Replace(old, &sibling);
         return true;
       });
   siblings.erase(dropped, siblings.end());

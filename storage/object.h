@@ -86,6 +86,11 @@ void UniteTwins(Object* object);
 // Adds the dots of the twins of what is covered: who replaces a write replaces it under all names.
 void CoverTwins(const Object& object, CausalContext* context);
 
+// Adds one to a sibling's list.
+void NoteReplaced(uint64_t operation, std::vector<uint64_t>* replaces);
+// The retried operations that a version which replaces all of the object notes.
+std::vector<uint64_t> ReplacedWith(const Object& object);
+
 // A write: drops what `given` covers, adds `sibling` (its dot is new; it notes which operations it
 // replaces), joins `given` and the dot.
 void PutInto(Object* object, const CausalContext& given, Sibling sibling);

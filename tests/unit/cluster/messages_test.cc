@@ -71,6 +71,7 @@ std::vector<AnyMessage> Samples() {
                   {7, -8},
                   "key",
                   "context",
+                  "12345678",
                   ""},
       MintResponse{6, MintStatus::kTooMany, "", "why"},
       MergeRequest{7, 8, true, false, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
