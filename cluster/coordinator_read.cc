@@ -201,7 +201,6 @@ void Coordinator::FinishRead(const Turn& turn, Operation* op) {
 
 void Coordinator::AnswerRead(const Turn& turn, Operation* op) {
   const size_t siblings = op->read.merged().siblings.size();
-  if (siblings > 0) ++context_->counters.reads_by_siblings[std::min<size_t>(siblings, 4) - 1];
   for (ReplicaAnswer& replica : op->replicas) {
     replica.same = replica.object.context == op->read.merged().context &&
                    replica.object.siblings.size() == siblings;
@@ -209,6 +208,8 @@ void Coordinator::AnswerRead(const Turn& turn, Operation* op) {
   op->sloppy = !op->read.AllReplicas();
   ReadAnswer answer{op->read.TakeMerged(), std::move(op->replicas)};
   UniteTwins(&answer.object);
+  const size_t shown = answer.object.siblings.size();
+  if (shown > 0) ++context_->counters.reads_by_siblings[std::min<size_t>(shown, 4) - 1];
   Reply(turn, op, op->after, std::move(answer));
   Free(op);
 }

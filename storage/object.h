@@ -63,7 +63,7 @@ struct Object {
   // Newest first: by time, then by dot.
   absl::InlinedVector<Sibling, 1> siblings;
 
-  // The sibling of an operation, or nullptr.
+  // The sibling of an operation, the newest of its twins, or nullptr.
   const Sibling* Find(uint64_t operation) const;
   // Whether a sibling replaces that operation.
   bool Replaces(uint64_t operation) const;

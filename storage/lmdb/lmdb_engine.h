@@ -99,6 +99,7 @@ class LmdbEngine final : public StorageEngine {
   Result<void> NoteRun(bool closed);
 
   // Finds the newest image; fills memo_, so that a write that follows does not search again.
+  // `settled` is looked into before the tree; nullptr: what the tree itself has is wanted.
   Result<std::optional<Found>> Locate(const Position& position, const ObjectBuffer* settled);
   // Puts the image (empty: a drop) under a sequence of the log.
   void Apply(const Position& position, std::string_view image, uint64_t sequence);
