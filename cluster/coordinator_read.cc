@@ -234,7 +234,7 @@ void Coordinator::RepairReplied(const Turn& turn, Operation* op) {
     if (object.empty()) EncodeObject(op->read.merged(), &object);
     turn.Request(replied.node, MergeRequest{.request = 0,
                                             .epoch = context_->epoch(),
-                                            .stamp = context_->StampOf(turn),
+                                            .stamp = context_->StampOf(turn.now),
                                             .db = op->key.db,
                                             .key = op->key.bytes,
                                             .object = object});

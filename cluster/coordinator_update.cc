@@ -53,7 +53,7 @@ void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
                         .r = op->r,
                         .w = op->w,
                         .db = op->key.db,
-                        .stamp = context_->StampOf(turn),
+                        .stamp = context_->StampOf(turn.now),
                         .update = std::move(op->update),
                         .key = op->key.bytes};
   turn.Request(node, request);

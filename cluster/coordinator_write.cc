@@ -120,7 +120,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
                                    .expires_at_ms = op->version.expires_at_ms,
                                    .hint_for = hint_for,
                                    .db = op->key.db,
-                                   .stamp = context_->StampOf(turn),
+                                   .stamp = context_->StampOf(turn.now),
                                    .key = op->key.bytes,
                                    .context = given,
                                    .replaces = replaces,
@@ -236,7 +236,7 @@ void Coordinator::RequestMerge(const Turn& turn, const Operation& op, const Aske
   turn.Request(asked.node, MergeRequest{.request = op.id,
                                         .epoch = context_->epoch(),
                                         .hint_for = asked.hint_for,
-                                        .stamp = context_->StampOf(turn),
+                                        .stamp = context_->StampOf(turn.now),
                                         .db = op.key.db,
                                         .key = op.key.bytes,
                                         .object = op.delta});

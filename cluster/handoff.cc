@@ -184,7 +184,7 @@ void Handoff::SendCopy(const Turn& turn, uint64_t id, const Copy& copy, std::str
   turn.Request(to, MergeRequest{.request = id,
                                 .epoch = context_->epoch(),
                                 .synced = true,
-                                .stamp = context_->StampOf(turn),
+                                .stamp = context_->StampOf(turn.now),
                                 .db = copy.key.db,
                                 .key = copy.key.bytes,
                                 .object = object});

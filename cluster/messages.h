@@ -169,7 +169,7 @@ struct CountResponse {
   std::string_view counts;  // varints, in the order of the partitions
 };
 
-// Is the peer alive? Sent on new and on idle links.
+// Is the peer alive? The first on every link, and sent on idle ones.
 struct Ping {
   static constexpr uint8_t kType = 24;
   uint64_t request = 0;

@@ -117,7 +117,6 @@ struct Node::Parts {
     ranges.OnCountResponse(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const Ping& m) {
-    context.transit.Waited(from, m.stamp, turn.now.mono_us);
     turn.Respond(from, Pong{.request = m.request});
   }
   void On(const Turn&, NodeId, const Pong&) {}
@@ -213,8 +212,12 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     return;
   }
   const Decoding decoding = DecodeData(frame.fields, [&](const auto& message) {
+    using Message = std::decay_t<decltype(message)>;
+    if constexpr (std::is_same_v<Message, Ping>) {
+      context.transit.Waited(frame.from, message.stamp, turn.now.mono_us);
+    }
     if (!membership.ready()) return;
-    if constexpr (kIsRequest<std::decay_t<decltype(message)>>) {
+    if constexpr (kIsRequest<Message>) {
       if (message.epoch != context.epoch()) {
         membership.SawEpoch(turn.now, frame.from, message.epoch, turn.effects);
       }
@@ -245,13 +248,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   }
 }
 
-void Node::Parts::Dispatch(const Turn& turn, const LinkUp& link) {
-  coordinator.ForgetCompared();
-  if (membership.ready()) {
-    turn.Request(link.peer,
-                 Ping{.request = 0, .epoch = context.epoch(), .stamp = context.StampOf(turn)});
-  }
-}
+void Node::Parts::Dispatch(const Turn&, const LinkUp&) { coordinator.ForgetCompared(); }
 
 void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
   context.liveness.Suspect(link.peer);
@@ -276,7 +273,7 @@ void Node::Parts::Probe(const Turn& turn) {
   context.liveness.Expire(turn.now.mono_us);
   for (const NodeId node : context.liveness.ToProbe(turn.now.mono_us)) {
     turn.Request(node,
-                 Ping{.request = 0, .epoch = context.epoch(), .stamp = context.StampOf(turn)});
+                 Ping{.request = 0, .epoch = context.epoch(), .stamp = context.StampOf(turn.now)});
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
@@ -439,6 +436,14 @@ void Node::Step(const Now& now, const FrameReceived& frame, Effects* effects) {
 void Node::Step(const Now& now, Tick tick, Effects* effects) { StepInput(now, tick, effects); }
 void Node::Step(const Now& now, LinkUp link, Effects* effects) { StepInput(now, link, effects); }
 void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now, link, effects); }
+
+std::string Node::Opening(const Now& now) const {
+  NodeContext& context = parts_->context;
+  std::string frame;
+  Encode(Ping{.request = 0, .epoch = ready() ? context.epoch() : 0, .stamp = context.StampOf(now)},
+         &frame);
+  return frame;
+}
 
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();

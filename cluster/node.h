@@ -81,6 +81,9 @@ class Node {
   void Step(const Now& now, Tick tick, Effects* effects);
   void Step(const Now& now, LinkUp link, Effects* effects);
   void Step(const Now& now, LinkLost link, Effects* effects);
+  // The frame that goes first on every connection this node dials, made when the other side has
+  // just answered: by its stamp the other side knows what was sent before it (cluster/transit.h).
+  std::string Opening(const Now& now) const;
   // When Step(Tick) is due next, in mono_us.
   int64_t NextDeadline() const;
 

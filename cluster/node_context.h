@@ -90,7 +90,7 @@ struct NodeContext {
     return bytes < size_t{1} << 20 ? 0 : static_cast<int64_t>(bytes / 16);
   }
 
-  Stamp StampOf(const Turn& turn) { return {replica.births()->era(), turn.now.mono_us}; }
+  Stamp StampOf(const Now& now) { return {replica.births()->era(), now.mono_us}; }
 
   KeyRef Locate(uint32_t db, std::string_view key) const {
     return {PositionOf(db, key, state->settings.partitioner), db, key};

@@ -222,7 +222,7 @@ void Reaper::Commit(const Turn& turn, const Batch& batch) {
     if (member.id == context_->self()) continue;
     turn.Request(
         member.id,
-        ReapCommit{.epoch = batch.epoch, .stamp = context_->StampOf(turn), .entries = entries});
+        ReapCommit{.epoch = batch.epoch, .stamp = context_->StampOf(turn.now), .entries = entries});
   }
   Apply(turn, batch.entries);
 }

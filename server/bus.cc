@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kFirstBackoffUs = 50'000;
 constexpr int64_t kLastBackoffUs = 1'000'000;
 constexpr int64_t kMinuteUs = 60'000'000;
+constexpr int64_t kMinOpeningUs = 100'000;
 constexpr size_t kMaxHandshakes = 1024;  // of strangers, at once
 constexpr size_t kMaxLoggedPeers = 1024;
 
@@ -22,9 +23,11 @@ Bus::Bus(uv_loop_t* loop, Server* server, BusEvents events)
     : loop_(loop), server_(server), events_(std::move(events)) {
   link_events_.hello = events_.hello;
   link_events_.secret = server->options.cluster_secret;
+  link_events_.opening = events_.opening;
   link_events_.up = [this](BusLink* link) { OnUp(link); };
   link_events_.frame = [this](BusLink* link, std::span<const std::string_view> fields) {
     ++server_->bus.frames_in;
+    if (!OpensInTime(link)) return;
     events_.frame(link->peer(), fields);
   };
   link_events_.activity = [this](BusLink* link) {
@@ -110,6 +113,15 @@ void Bus::Flush() {
   flush_due_.clear();
 }
 
+// Later than this and the opening's stamp says nothing of the frames behind it: this node stood
+// still between its hello and them. The other side dials again.
+bool Bus::OpensInTime(BusLink* link) {
+  const int64_t due_us = std::exchange(link->opening_due_us, 0);
+  if (due_us == 0 || server_->now.mono_us <= due_us) return true;
+  link->Close("its first frame came too late to tell how fast the way is");
+  return false;
+}
+
 void Bus::OnUp(BusLink* link) {
   const NodeId peer = link->peer();
   LogEvent(LogLevel::kVerbose, "bus link {} {} ({}) is up",
@@ -118,6 +130,9 @@ void Bus::OnUp(BusLink* link) {
   WantFlush(link);
   if (link->role() == HelloRole::kAcceptor) {
     accepted_[peer] = link;  // a newer one takes over
+    // A write that waited that long is refused when the baseline is right (replica_service.cc).
+    const int64_t timeout_us = server_->options.replica_timeout_ms * 1000 / 2;
+    link->opening_due_us = server_->now.mono_us + std::max(timeout_us, kMinOpeningUs);
     return;
   }
   for (auto& [address, route] : by_address_) {

@@ -24,6 +24,7 @@ namespace cartwheel {
 
 struct BusEvents {
   std::function<Hello()> hello;
+  std::function<std::string()> opening;                      // cluster/node.h
   std::function<std::optional<Address>(NodeId)> address_of;  // a member's bus
   std::function<void(NodeId, std::span<const std::string_view>)> frame;
   std::function<void(NodeId)> link_up;    // one that this node dialled
@@ -55,6 +56,7 @@ class Bus {
     int64_t backoff_us = 0;
   };
 
+  bool OpensInTime(BusLink* link);
   // `address_of` is asked only when the route has no link.
   template <typename AddressOf>
   void SendOn(Route* route, AddressOf address_of, std::string_view frame);

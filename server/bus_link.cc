@@ -175,6 +175,7 @@ Result<void> BusLink::HandshakeStep(std::span<const std::string_view> fields) {
   if (!fits) return fits;
   parser_.set_authenticated(true);
   state_ = State::kUp;
+  if (role_ == HelloRole::kDialler) greeting_ += events_->opening();
   events_->up(this);
   return {};
 }

@@ -25,7 +25,8 @@ class BusLink;
 struct BusLinkEvents {
   std::function<Hello()> hello;  // who this node is, at this moment; without nonce and proof
   std::string secret;
-  std::function<void(BusLink*)> up;  // the handshake is done, peer() is known
+  std::function<std::string()> opening;  // the first frame on a link that was dialled
+  std::function<void(BusLink*)> up;      // the handshake is done, peer() is known
   std::function<void(BusLink*, std::span<const std::string_view> fields)> frame;
   // Bytes came or went: a turn's end is wanted.
   std::function<void(BusLink*)> activity;
@@ -65,6 +66,9 @@ class BusLink {
   uint64_t bytes_out() const { return bytes_out_; }
   size_t queued_bytes() const { return greeting_.size() + output_.size() + writer_.kept_bytes(); }
   bool flush_due = false;  // on the owner's list
+  // For the owner of one that was accepted: until when its opening is taken for prompt, 0 once it
+  // is here.
+  int64_t opening_due_us = 0;
 
  private:
   enum class State : uint8_t { kConnecting, kHandshake, kUp, kClosed };

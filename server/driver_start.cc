@@ -227,6 +227,7 @@ void Driver::Listen() {
   clients_ = std::make_unique<Clients>(&loop_, &server_);
   BusEvents events;
   events.hello = [this] { return MakeHello(); };
+  events.opening = [this] { return node_->Opening(server_.now); };
   events.address_of = [this](NodeId id) -> std::optional<Address> {
     const Member* const member = node_->state().Find(id);
     if (member == nullptr) return std::nullopt;

@@ -10,14 +10,17 @@ constexpr int64_t kMs = 1000;
 // How long a SYN without an answer is waited for, and how long until unacknowledged data ends a
 // connection.
 constexpr int64_t kDialTimeoutUs = 1000 * kMs;
+// The connection is there, and how long the process at its other end may take to say who it is.
+constexpr int64_t kHandshakeTimeoutUs = 2000 * kMs;
+constexpr int64_t kHandshakeStepUs = 5 * kMs;
 constexpr int64_t kMinNoticeUs = 200 * kMs;
 constexpr int64_t kMaxNoticeUs = 8000 * kMs;
 constexpr size_t kMaxWaiting = 10000;
 
 }  // namespace
 
-Network::Network(int nodes, uint64_t seed, EventQueue* events, FaultHits* hits)
-    : nodes_(nodes), random_(seed), events_(events), hits_(hits) {
+Network::Network(int nodes, uint64_t seed, EventQueue* events, FaultHits* hits, Processes processes)
+    : nodes_(nodes), processes_(std::move(processes)), random_(seed), events_(events), hits_(hits) {
   const size_t pairs = static_cast<size_t>(nodes * nodes);
   connections_.resize(pairs);
   paths_.resize(pairs);
@@ -60,12 +63,17 @@ void Network::Dial(int64_t now_us, Connection* c) {
   const Path& in = path(c->acceptor, c->dialer);
   const bool silent = out.cut || (in.cut && !in.dials_pass);
   const int64_t takes_us = silent ? kDialTimeoutUs : 2 * Latency();
-  const uint32_t index = static_cast<uint32_t>(c - connections_.data());
-  events_->Push({.time_us = now_us + takes_us,
+  c->dialled_us = now_us;
+  AnswerLater(now_us + takes_us, *c, silent);
+}
+
+void Network::AnswerLater(int64_t time_us, const Connection& c, bool silent) {
+  const uint32_t index = static_cast<uint32_t>(&c - connections_.data());
+  events_->Push({.time_us = time_us,
                  .kind = EventKind::kDial,
                  .flag = silent,
                  .a = index,
-                 .b = c->generation});
+                 .b = c.generation});
 }
 
 std::optional<LinkEvent> Network::Dialled(int64_t now_us, const Event& event) {
@@ -75,11 +83,18 @@ std::optional<LinkEvent> Network::Dialled(int64_t now_us, const Event& event) {
     Close(&c);
     return LinkEvent{c.dialer, c.acceptor, false};
   }
+  if (processes_.stands_still(c.dialer) || processes_.stands_still(c.acceptor)) {
+    const bool over = now_us - c.dialled_us >= kHandshakeTimeoutUs;
+    AnswerLater(now_us + kHandshakeStepUs, c, over);
+    return std::nullopt;
+  }
   c.state = State::kUp;
   c.outward = c.back = Direction();
   c.reset_due = false;
   std::deque<std::string> waiting = std::move(c.waiting);
   c.waiting.clear();
+  std::string opening = processes_.opening(c.dialer);
+  if (!opening.empty()) Transmit(now_us, &c, false, std::move(opening));
   for (std::string& frame : waiting) Transmit(now_us, &c, false, std::move(frame));
   return LinkEvent{c.dialer, c.acceptor, true};
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,9 +44,15 @@ struct LinkEvent {
   bool up = false;
 };
 
+// What the processes at both ends do of themselves when a connection is made.
+struct Processes {
+  std::function<bool(int node)> stands_still;    // it answers no hello then
+  std::function<std::string(int node)> opening;  // the dialler's first frame; empty: none
+};
+
 class Network {
  public:
-  Network(int nodes, uint64_t seed, EventQueue* events, FaultHits* hits);
+  Network(int nodes, uint64_t seed, EventQueue* events, FaultHits* hits, Processes processes);
 
   void Send(int64_t now_us, int from, int to, bool response, std::string frame);
 
@@ -89,6 +96,7 @@ class Network {
     int acceptor = 0;
     uint64_t generation = 0;
     State state = State::kDown;
+    int64_t dialled_us = 0;
     bool reset_due = false;
     Direction outward;
     Direction back;
@@ -108,6 +116,7 @@ class Network {
     return paths_[static_cast<size_t>(from * nodes_ + to)];
   }
   void Dial(int64_t now_us, Connection* c);
+  void AnswerLater(int64_t time_us, const Connection& c, bool silent);
   void Transmit(int64_t now_us, Connection* c, bool back, std::string frame);
   void Arrive(int64_t time_us, const Connection& c, bool back, std::string frame);
   void ResetLater(int64_t time_us, Connection* c);
@@ -117,6 +126,7 @@ class Network {
   int64_t Between(int64_t low, int64_t high);
 
   const int nodes_;
+  const Processes processes_;
   Random random_;
   EventQueue* events_;
   FaultHits* hits_;

@@ -2,12 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdint>
+#include <string>
+
 namespace cartwheel::sim {
 namespace {
 
 class NetworkTest : public testing::Test {
  protected:
-  NetworkTest() : network_(3, 1, &events_, &hits_) {
+  NetworkTest()
+      : network_(3, 1, &events_, &hits_,
+                 {.stands_still =
+                      [this](int node) {
+                        return now_us_ < still_until_us_.at(static_cast<size_t>(node));
+                      },
+                  .opening = [this](int) { return opening_; }}) {
     for (int i = 0; i < 3; ++i) network_.NodeUp(i);
   }
 
@@ -39,6 +49,8 @@ class NetworkTest : public testing::Test {
 
   EventQueue events_;
   FaultHits hits_;
+  std::array<int64_t, 3> still_until_us_{};
+  std::string opening_;
   Network network_;
   int64_t now_us_ = 0;
 };
@@ -50,6 +62,17 @@ TEST_F(NetworkTest, MessagesOfAConnectionArriveInOrder) {
     expected += "0>1:" + std::to_string(i) + " ";
   }
   EXPECT_EQ(Play(), expected);
+}
+
+TEST_F(NetworkTest, AConnectionIsOpenedOnceBothEndsRun) {
+  opening_ = "hello";
+  still_until_us_[1] = 1'500'000;
+  Send(0, 1, "waiting");
+  EXPECT_EQ(Play(1'400'000), "");
+  EXPECT_EQ(Play(), "0+1 0>1:hello 0>1:waiting ");
+  still_until_us_[2] = now_us_ + 3'000'000;
+  Send(0, 2, "lost");
+  EXPECT_EQ(Play(), "0-2 ");
 }
 
 TEST_F(NetworkTest, AResponseNeedsTheConnectionOfItsRequest) {

@@ -41,7 +41,9 @@ World::World(const WorldOptions& options, WorldObserver* observer)
     : options_(options),
       observer_(observer),
       random_(options.seed),
-      network_(options.nodes, random_.Next(), &events_, &hits_),
+      network_(options.nodes, random_.Next(), &events_, &hits_,
+               {.stands_still = [this](int node) { return StandsStill(at(node)); },
+                .opening = [this](int node) { return at(node).node->Opening(NowOf(node)); }}),
       parser_(ParserLimits()) {
   network_.weather().min_latency_us = options.min_latency_us;
   network_.weather().max_latency_us = options.max_latency_us;

@@ -19,7 +19,7 @@ class LateMergeTest : public testing::Test {
     peers_.Run(1000);
     const Object object = peers_.Set(1, "k", "v");
     EncodeObject(object, &object_);
-    peers_.Call(1, [&](const Turn& turn) { stamp_ = peers_[1].context.StampOf(turn); });
+    peers_.Call(1, [&](const Turn& turn) { stamp_ = peers_[1].context.StampOf(turn.now); });
   }
 
   bool Deliver() {
