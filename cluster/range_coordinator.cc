@@ -133,21 +133,27 @@ void RangeCoordinator::OnScanResponse(const Turn& turn, NodeId from, const ScanR
   scans_.emplace(round, std::move(ready));
 }
 
-// Every live replica of a partition counts it. The median answers: a replica that missed writes
-// while it was away has too few keys, one that missed deletions too many.
 void RangeCoordinator::Start(const Turn& turn, uint64_t client, const CountOperation& operation) {
-  const Ring& ring = *context_->ring;
   Count count;
   count.client = client;
   count.db = operation.db;
   count.final_us = turn.now.mono_us + context_->options.replica_timeout_ms * 1000;
+  Begin(turn, std::move(count));
+}
+
+// Every live replica of a partition counts it. The median answers: a replica that missed writes
+// while it was away has too few keys, one that missed deletions too many.
+void RangeCoordinator::Begin(const Turn& turn, Count count) {
+  const Ring& ring = *context_->ring;
+  count.said.clear();
+  count.waits_for.clear();
   count.said.resize(ring.partition_count());
   for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
     const auto slot = static_cast<uint16_t>(ring.FirstSlot(partition));
     for (const NodeId node : ring.Replicas(slot)) {
       if (node == context_->self()) {
         count.said[partition].push_back(
-            CountLocally(*context_->replica.engine(), ring, operation.db, partition));
+            CountLocally(*context_->replica.engine(), ring, count.db, partition));
       } else if (context_->liveness.IsAlive(node) || node == context_->FirstLive(slot)) {
         count.waits_for[node].push_back(partition);
       }
@@ -158,9 +164,8 @@ void RangeCoordinator::Start(const Turn& turn, uint64_t client, const CountOpera
     std::string list;
     for (const uint32_t partition : partitions) PutVarint(&list, partition);
     turn.Request(
-        node,
-        CountRequest{
-            .request = id, .epoch = context_->epoch(), .db = operation.db, .partitions = list});
+        node, CountRequest{
+                  .request = id, .epoch = context_->epoch(), .db = count.db, .partitions = list});
   }
   if (!count.waits_for.empty() || !Conclude(turn, &count)) counts_.emplace(id, std::move(count));
 }
@@ -194,8 +199,8 @@ void RangeCoordinator::OnCountResponse(const Turn& turn, NodeId from,
   if (count.waits_for.empty() && Conclude(turn, &count)) counts_.erase(it);
 }
 
-// A count that waits for a lost node begins again without it; a scan's run is asked again of others
-// at its next retry, which is now.
+// A count that waits for a lost node begins again without it, in the time it has left; a scan's run
+// is asked again of others at its next retry, which is now.
 void RangeCoordinator::OnPeerLost(const Turn& turn, NodeId peer) {
   std::vector<Count> again;
   for (auto it = counts_.begin(); it != counts_.end();) {
@@ -206,7 +211,7 @@ void RangeCoordinator::OnPeerLost(const Turn& turn, NodeId peer) {
     again.push_back(std::move(it->second));
     it = counts_.erase(it);
   }
-  for (const Count& count : again) Start(turn, count.client, CountOperation{count.db});
+  for (Count& count : again) Begin(turn, std::move(count));
   for (auto& [round, scan] : scans_) scan.retry_us = turn.now.mono_us;
 }
 

@@ -58,6 +58,7 @@ class RangeCoordinator {
 
   void AskRun(const Turn& turn, Scan* scan);
   std::vector<NodeId> ChooseRun(Scan* scan) const;
+  void Begin(const Turn& turn, Count count);
   // True when it has heard of every partition: answers with what is there.
   bool Conclude(const Turn& turn, Count* count);
   // True when the scan is answered (and may be erased).

@@ -87,6 +87,7 @@ class OutagesTest(unittest.TestCase):
                     cluster.wait_ready()
             # One of each client at most can be at work at the node that dies.
             self.check(load, 3 * len(clients))
+            self.assertGreaterEqual(others[0].status("links-lost"), 3)
 
     def test_nobody_notices_one_node_of_five_that_stands_still(self):
         with Cluster(5) as cluster:

@@ -152,6 +152,7 @@ class ClientsThatDoNotRead(unittest.TestCase):
                 other.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 1mb 1")
                 with self.fill(node):
                     wait_until(lambda: info(node, "stats", closed) == 2)
+                self.assertEqual(node.status("output-limit-closes"), 2)
 
 
 class PeersThatStandStill(unittest.TestCase):

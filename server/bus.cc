@@ -127,6 +127,7 @@ void Bus::OnUp(BusLink* link) {
   LogEvent(LogLevel::kVerbose, "bus link {} {} ({}) is up",
            link->role() == HelloRole::kDialler ? "to" : "from", FormatNodeId(peer),
            link->address().host);
+  link->was_up = true;
   WantFlush(link);
   if (link->role() == HelloRole::kAcceptor) {
     accepted_[peer] = link;  // a newer one takes over
@@ -158,7 +159,10 @@ void Bus::OnDown(BusLink* link, std::string_view reason) {
   events_.activity();
   server_->bus.bytes_in += link->bytes_in();
   server_->bus.bytes_out += link->bytes_out();
-  if (!closing_) LogRefusal(*link, reason);
+  if (!closing_) {
+    if (link->was_up) ++server_->bus.links_lost;
+    LogRefusal(*link, reason);
+  }
   if (link->role() == HelloRole::kAcceptor) {
     const auto found = accepted_.find(link->peer());
     if (found == accepted_.end() || found->second != link) return;

@@ -65,10 +65,10 @@ class BusLink {
   uint64_t bytes_in() const { return bytes_in_; }
   uint64_t bytes_out() const { return bytes_out_; }
   size_t queued_bytes() const { return greeting_.size() + output_.size() + writer_.kept_bytes(); }
-  bool flush_due = false;  // on the owner's list
-  // For the owner of one that was accepted: until when its opening is taken for prompt, 0 once it
-  // is here.
-  int64_t opening_due_us = 0;
+  // For the owner.
+  bool flush_due = false;  // it is on the list of those to flush
+  bool was_up = false;
+  int64_t opening_due_us = 0;  // accepted: until when the first frame is prompt; 0 once it is here
 
  private:
   enum class State : uint8_t { kConnecting, kHandshake, kUp, kClosed };

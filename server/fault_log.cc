@@ -12,6 +12,8 @@ struct Fault {
 
 constexpr Fault kFaults[] = {
     {"busy-refusals", "commands got -BUSY: what waits here stays older than 50 ms"},
+    {"timeouts-widened", "deadlines put off, because this node was late itself"},
+    {"links-lost", "links to and from other nodes ended that had been up"},
     {"clock-skew-refused", "versions of a peer whose clock is past max-clock-skew: not followed"},
     {"clock-amnesia", "copies of which others knew more of this node's writes than its own disk"},
     {"hints-refused", "writes for other nodes refused: hints-max-bytes is reached"},

@@ -51,6 +51,7 @@ struct LinkStats {
   uint64_t frames_in = 0;
   uint64_t frames_out = 0;
   uint64_t frames_dropped = 0;
+  uint64_t links_lost = 0;  // that were up, and did not end with this node
 };
 
 struct Server {
