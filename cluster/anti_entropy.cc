@@ -191,6 +191,7 @@ void AntiEntropy::OnRingChanged(const Turn& turn) {
 
 void AntiEntropy::CompareAll(const Turn& turn) {
   if (comparison_) comparison_->End(Comparison::State::kRefused);  // and begun again
+  unsynced_.clear();
   for (const Member& member : context_->state->members) {
     if (member.id != context_->self()) CompareSoon(member.id, turn.now.mono_us);
   }
@@ -209,7 +210,7 @@ void AntiEntropy::Tick(const Turn& turn) {
 }
 
 int64_t AntiEntropy::NextDeadline() const {
-  const int64_t next = sender_.NextDeadline();
+  const int64_t next = std::min(sender_.NextDeadline(), unsynced_us_);
   if (comparison_) return std::min(next, comparison_->NextDeadline());
   if (repair_) return std::min(next, repair_->next_us);
   int64_t begin_us = round_us_;
@@ -219,6 +220,7 @@ int64_t AntiEntropy::NextDeadline() const {
 
 void AntiEntropy::GoOn(const Turn& turn) {
   EndFetches(turn);
+  NoteSynced(turn);
   while (comparison_ || ContinueRepair(turn)) {
     if (comparison_->state() == Comparison::State::kRunning) return;
     Conclude(turn);
@@ -240,14 +242,33 @@ void AntiEntropy::EndFetches(const Turn& turn) {
   }
 }
 
+// Whoever says that nothing is missing on its disk may lose its power the next moment, and another
+// its disk.
+void AntiEntropy::NoteEqual(const Turn& turn, NodeId peer) {
+  if (context_->catch_up.HasCompared(peer)) return;
+  StorageEngine* engine = context_->replica.engine();
+  unsynced_.push_back({peer, engine->sequences().applied});
+  engine->SyncSoon(unsynced_.back().sequence);
+  NoteSynced(turn);
+}
+
+void AntiEntropy::NoteSynced(const Turn& turn) {
+  if (unsynced_.empty()) return;
+  const uint64_t synced = context_->replica.engine()->sequences().synced;
+  std::erase_if(unsynced_, [&](const Equal& equal) {
+    if (equal.sequence > synced) return false;
+    context_->catch_up.OnCompared(equal.peer);
+    return true;
+  });
+  unsynced_us_ = unsynced_.empty() ? kNever : turn.now.mono_us + kSyncPollUs;
+}
+
 void AntiEntropy::Conclude(const Turn& turn) {
   StatusCounters& counters = context_->counters;
   const NodeId peer = comparison_->peer();
   const uint64_t keys = comparison_->keys_repaired();
   const Comparison::State state = comparison_->state();
-  if (state == Comparison::State::kDone && comparison_->complete()) {
-    context_->catch_up.OnCompared(peer);
-  }
+  if (state == Comparison::State::kDone && comparison_->complete()) NoteEqual(turn, peer);
   comparison_.reset();
   counters.anti_entropy_keys_repaired += keys;
   if (state == Comparison::State::kDone) {

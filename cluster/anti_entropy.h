@@ -58,6 +58,11 @@ class AntiEntropy {
     NodeId peer = 0;
     int64_t due_us = 0;
   };
+  // A peer of which nothing is missing here, once what came from it is on the disk.
+  struct Equal {
+    NodeId peer = 0;
+    uint64_t sequence = 0;
+  };
   // What a peer asked for, on its way to it.
   struct Fetch {
     NodeId from = 0;
@@ -69,6 +74,7 @@ class AntiEntropy {
   static constexpr uint64_t kJitterUs = 100'000;
   static constexpr int64_t kHintsPauseUs = 300'000;
   static constexpr int64_t kGuestStaysUs = 2'000'000;  // after it last asked
+  static constexpr int64_t kSyncPollUs = 5'000;
   static constexpr int kMaxRefusals = 5;
   static constexpr int64_t kNever = INT64_MAX;
 
@@ -83,6 +89,8 @@ class AntiEntropy {
   // Deals with whatever has ended, and begins what is due.
   void GoOn(const Turn& turn);
   void EndFetches(const Turn& turn);
+  void NoteEqual(const Turn& turn, NodeId peer);
+  void NoteSynced(const Turn& turn);
   void Conclude(const Turn& turn);
   bool ContinueRepair(const Turn& turn);
   void BeginDue(const Turn& turn);
@@ -98,6 +106,8 @@ class AntiEntropy {
   std::vector<Soon> soon_;
   int64_t round_us_ = kNever;          // no ring is known
   int64_t hinted_us_ = INT64_MIN / 2;  // when this node was last handed a hint
+  std::vector<Equal> unsynced_;
+  int64_t unsynced_us_ = kNever;  // when it is looked at again
   NodeId last_in_turn_ = 0;
   NodeId guest_ = 0;  // whose comparison found differences here
   int64_t guest_us_ = INT64_MIN / 2;

@@ -160,7 +160,7 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
         break;
       case Phase::kMinting:
         if (op->asked.back().node == peer && !HasFailed(*op, peer)) {
-          op->version.retried = true;
+          op->version.NoteUnanswered();
           TryNextMinter(turn, op);
         }
         break;
@@ -201,7 +201,7 @@ void Coordinator::OnTimeout(const Turn& turn, Operation* op) {
     case Phase::kMinting:
       // Who has refused, or whose link was lost, may be well by now.
       if (!HasFailed(*op, op->asked.back().node)) {
-        op->version.retried = true;
+        op->version.NoteUnanswered();
         context_->liveness.Suspect(op->asked.back().node);
       }
       TryNextMinter(turn, op);

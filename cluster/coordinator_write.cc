@@ -37,7 +37,7 @@ bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* o
   const KeyRef key = context_->Locate(operation->key.db, operation->key.bytes);
   if (!context_->Replicates(key.position.slot, context_->self())) return false;
   NewVersion version{.operation = NewOperationId(&context_->random),
-                     .retried = false,
+                     .attempt = 0,
                      .context = {},
                      .replaces = {},
                      .plain = !operation->context.has_value(),
@@ -109,15 +109,16 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
     std::string given;
     EncodeContext(op->version.context, &given);
     std::string replaces;
-    for (const uint64_t operation : op->version.replaces) PutFixed64(&replaces, operation);
+    if (!op->version.replaces.empty()) EncodeReplaces(op->version.replaces, &replaces);
     turn.Request(node, MintRequest{.request = op->id,
                                    .epoch = context_->epoch(),
                                    .operation = op->version.operation,
                                    .plain = op->version.plain,
                                    .may_pass = may_pass,
-                                   .retried = op->version.retried,
+                                   .attempt = op->version.attempt,
                                    .kind = op->version.kind,
                                    .expires_at_ms = op->version.expires_at_ms,
+                                   .patience_us = op->timeout_us - turn.now.mono_us,
                                    .hint_for = hint_for,
                                    .db = op->key.db,
                                    .stamp = context_->StampOf(turn.now),
@@ -146,7 +147,7 @@ void Coordinator::TryNextMinter(const Turn& turn, Operation* op) {
 
 // When a node that was asked before may have stored it, nobody can say that nothing is written.
 void Coordinator::RefuseWrite(const Turn& turn, Operation* op, const Status& refusal) {
-  if (op->version.retried) return FinishNoQuorum(turn, op, 'W');
+  if (op->version.attempt != 0) return FinishNoQuorum(turn, op, 'W');
   Reply(turn, op, 0, refusal);
   Free(op);
 }
@@ -190,7 +191,8 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
   for (Sibling& sibling : minted.delta.siblings) {
     if (sibling.operation != op->version.operation) continue;
     sibling.bytes = op->version.bytes;
-    sibling.retried |= op->version.retried;  // elsewhere too, when this answer came late
+    // Elsewhere too, when this answer came late.
+    sibling.attempt = std::max(sibling.attempt, op->version.attempt);
   }
   OnMinted(turn, op, std::move(minted), *minter);
 }

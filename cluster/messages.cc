@@ -104,7 +104,6 @@ constexpr uint64_t kBehind = 4;
 // Flags of a MintRequest.
 constexpr uint64_t kPlain = 1;
 constexpr uint64_t kMayPass = 2;
-constexpr uint64_t kRetried = 4;
 // Flags of a MergeRequest.
 constexpr uint64_t kExchange = 1;
 constexpr uint64_t kSynced = 2;
@@ -129,19 +128,20 @@ void Encode(const CompareRequest& m, std::string* out) {
               out);
 }
 void Encode(const MintRequest& m, std::string* out) {
-  AppendFrame(
-      Head(m.kType)
-          .Number(m.request)
-          .Number(m.epoch)
-          .Number(m.operation)
-          .Number((m.plain ? kPlain : 0) | (m.may_pass ? kMayPass : 0) | (m.retried ? kRetried : 0))
-          .Number(static_cast<uint64_t>(m.kind))
-          .Number(Unsigned(m.expires_at_ms))
-          .Number(m.db)
-          .Number(m.stamp.run)
-          .Number(Unsigned(m.stamp.sent_us))
-          .Number(m.hint_for),
-      {m.key, m.context, m.replaces, m.bytes}, out);
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(m.operation)
+                  .Number((m.plain ? kPlain : 0) | (m.may_pass ? kMayPass : 0))
+                  .Number(m.attempt)
+                  .Number(static_cast<uint64_t>(m.kind))
+                  .Number(Unsigned(m.expires_at_ms))
+                  .Number(Unsigned(m.patience_us))
+                  .Number(m.db)
+                  .Number(m.stamp.run)
+                  .Number(Unsigned(m.stamp.sent_us))
+                  .Number(m.hint_for),
+              {m.key, m.context, m.replaces, m.bytes}, out);
 }
 void Encode(const MintResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(static_cast<uint64_t>(m.status)),
@@ -304,9 +304,10 @@ bool Decode(Fields fields, MintRequest* m) {
   const uint64_t flags = in.Number();
   m->plain = (flags & kPlain) != 0;
   m->may_pass = (flags & kMayPass) != 0;
-  m->retried = (flags & kRetried) != 0;
+  m->attempt = in.Small<uint8_t>(UINT8_MAX);
   m->kind = in.Small<Kind>(static_cast<uint64_t>(Kind::kTombstone));
   m->expires_at_ms = in.Signed();
+  m->patience_us = in.Signed();
   m->db = in.Small<uint32_t>(kMaxDb);
   m->stamp = in.ReadStamp();
   m->hint_for = in.Number();

@@ -63,15 +63,16 @@ struct MintRequest {
   uint64_t operation = 0;
   bool plain = true;      // the context is joined with all that the replica holds
   bool may_pass = false;  // a replica that is not up to date may leave it to another
-  bool retried = false;   // a node that was asked before may have minted it
+  uint8_t attempt = 0;    // nodes that were asked before and may have minted it
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
-  NodeId hint_for = 0;  // 0: the asked node is one of the key's replicas
+  int64_t patience_us = 0;  // after which another node is asked
+  NodeId hint_for = 0;      // 0: the asked node is one of the key's replicas
   uint32_t db = 0;
   Stamp stamp;
   std::string_view key;
   std::string_view context;   // encoded
-  std::string_view replaces;  // retried operations that the context covers: fixed64 each
+  std::string_view replaces;  // what the context covers of retried operations, encoded; or empty
   std::string_view bytes;
 };
 enum class MintStatus : uint8_t { kMinted = 0, kTooMany = 1, kFull = 2, kFailed = 3, kPassed = 4 };

@@ -176,7 +176,8 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     Minted again{version.plain ? current.object : DeltaOf(version.context, *done),
                  current.sequence};
     for (Sibling& sibling : again.delta.siblings) {
-      sibling.retried |= version.retried && sibling.operation == version.operation;
+      if (sibling.operation != version.operation) continue;
+      sibling.attempt = std::max(sibling.attempt, version.attempt);
     }
     return again;
   }
@@ -196,8 +197,8 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
   sibling.operation = version.operation;
   sibling.expires_at_ms = version.expires_at_ms;
   sibling.kind = version.kind;
-  sibling.retried = version.retried;
-  if (!version.retried) sibling.replaces = std::move(version.replaces);
+  sibling.attempt = version.attempt;
+  sibling.replaces = std::move(version.replaces);
   sibling.bytes = std::move(version.bytes);
 
   Minted minted;
@@ -236,8 +237,8 @@ Result<Minted> Replica::MintKept(const KeyRef& key, std::span<const NodeId> node
     StoredVersion kept;
     if (auto done = LoadKept(key, nodes, &kept); !done) return tl::unexpected(done.error());
     version.context.Join(kept.object.context);
-    for (const uint64_t operation : ReplacedWith(kept.object)) {
-      NoteReplaced(operation, &version.replaces);
+    for (const Replaced& replaced : ReplacedWith(kept.object)) {
+      NoteReplaced(replaced, &version.replaces);
     }
   }
   return Mint(key, std::move(version), view);
@@ -250,18 +251,26 @@ Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int
   if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
   const auto siblings = current.object.siblings;
   CausalContext given;
+  // Of twins the newest stands for all: it is what clients see.
+  const auto is_rewritten = [&](const Sibling& sibling) {
+    return sibling.LiveAt(view) && current.object.Find(sibling.operation)->dot == sibling.dot;
+  };
+  std::vector<Sibling> rewritten;
   for (const Sibling& sibling : siblings) {
-    if (!sibling.LiveAt(view)) given.Add(sibling.dot);
+    if (is_rewritten(sibling)) {
+      rewritten.push_back(sibling);
+    } else {
+      given.Add(sibling.dot);
+    }
   }
   // Oldest first, so that the new times keep the order.
-  for (size_t i = siblings.size(); i-- > 0;) {
-    if (!siblings[i].LiveAt(view)) continue;
-    Sibling sibling = siblings[i];
+  for (size_t i = rewritten.size(); i-- > 0;) {
+    Sibling sibling = rewritten[i];
     given.Add(sibling.dot);
     sibling.dot = NextDot(current, CausalContext(), view.wall_ms, &current.mark);
     sibling.time = std::max(clock_->Tick(view.wall_ms), sibling.time + 1);
     sibling.operation = operation + i;
-    sibling.retried = false;
+    sibling.attempt = 0;
     sibling.replaces.clear();
     sibling.expires_at_ms = expires_at_ms;
     PutInto(&current.object, given, std::move(sibling));

@@ -52,18 +52,20 @@ struct StoredVersion : VersionHead {
 // What is to be minted.
 struct NewVersion {
   uint64_t operation = 0;
-  bool retried = false;   // a node that was asked before may have minted it
+  uint8_t attempt = 0;    // nodes that were asked before and may have minted it
   CausalContext context;  // what the writer has seen
-  // The retried operations in that which this copy need not hold (storage/object.h).
-  std::vector<uint64_t> replaces = {};
+  // The retried siblings in that which this copy need not hold (storage/object.h).
+  std::vector<Replaced> replaces = {};
   bool plain = false;  // the context is joined with all that this replica holds
   Kind kind = Kind::kValue;
   int64_t expires_at_ms = 0;
   std::string bytes;
 
+  // Somebody was asked and may have minted it.
+  void NoteUnanswered() { attempt = std::max(attempt, static_cast<uint8_t>(attempt + 1)); }
   void Clear() {
     operation = 0;
-    retried = false;
+    attempt = 0;
     context.Clear();
     replaces.clear();
     plain = false;

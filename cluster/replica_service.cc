@@ -8,16 +8,6 @@
 namespace cartwheel {
 namespace {
 
-std::optional<std::vector<uint64_t>> ReadOperations(std::string_view bytes) {
-  if (bytes.size() % sizeof(uint64_t) != 0 || bytes.size() > kMostReplaced * sizeof(uint64_t)) {
-    return std::nullopt;
-  }
-  std::vector<uint64_t> operations;
-  Reader reader(bytes);
-  while (!reader.done()) NoteReplaced(reader.Fixed64(), &operations);
-  return operations;
-}
-
 // The minter's asker has the value already: it is left out of the answer.
 std::string WithoutValueOf(Object delta, uint64_t operation) {
   for (Sibling& sibling : delta.siblings) {
@@ -105,15 +95,17 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
   MintResponse response{
       .request = request.request, .status = MintStatus::kFailed, .object = {}, .error = {}};
   auto given = DecodeContext(request.context);
-  // Who asked gives up after replica-timeout and has the write minted elsewhere. Minted here after
-  // that, by a node that stood still or behind a link that was cut, an old value would come back
-  // over newer ones that were acknowledged meanwhile.
+  // Who asked loses patience and has the write minted elsewhere. Minted here after that, by a node
+  // that stood still or behind a link that was cut, an old value would come back over newer ones
+  // that were acknowledged meanwhile.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
-  const bool late =
-      waited_us > context_->ReplicaTimeoutUs() / 2 + NodeContext::TransferUs(request.bytes.size());
+  const int64_t margin_us = std::min(request.patience_us, context_->ReplicaTimeoutUs()) / 2;
+  const bool late = waited_us > request.patience_us - margin_us;
   if (late) ++context_->counters.mints_too_late;
-  const auto replaces = ReadOperations(request.replaces);
-  if (late || !given || !replaces || request.operation == 0) {
+  std::vector<Replaced> replaces;
+  const bool understood = given && request.operation != 0 &&
+                          (request.replaces.empty() || DecodeReplaces(request.replaces, &replaces));
+  if (late || !understood) {
     turn.Respond(from, response);
     return;
   }
@@ -125,9 +117,9 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
     return;
   }
   NewVersion version{.operation = request.operation,
-                     .retried = request.retried,
+                     .attempt = request.attempt,
                      .context = *std::move(given),
-                     .replaces = *replaces,
+                     .replaces = std::move(replaces),
                      .plain = request.plain,
                      .kind = request.kind,
                      .expires_at_ms = request.expires_at_ms,

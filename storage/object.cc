@@ -30,18 +30,21 @@ bool IsBetterCopy(const Sibling& candidate, const Sibling& than) {
   return candidate.bytes.size() > than.bytes.size();
 }
 
-// `by` is minted in the place of `old`. A retry notes nothing: of two retried writes that met in
-// two orders at two nodes each would take the other.
+// `by` is minted in the place of `old`.
 void Replace(const Sibling& old, Sibling* by) {
-  if (by->retried) return;
-  for (const uint64_t operation : old.replaces) NoteReplaced(operation, &by->replaces);
-  if (old.retried) NoteReplaced(old.operation, &by->replaces);
+  for (const Replaced& replaced : old.replaces) NoteReplaced(replaced, &by->replaces);
+  if (old.attempt != 0) NoteReplaced({old.operation, old.attempt}, &by->replaces);
 }
 
-// Only the later takes the earlier, so that no circle of such can take each other one by one.
+// Who replaced an attempt takes those before it: they were minted earlier, whatever the clocks say,
+// and so was all that they had replaced. One of the same attempt is there when the answer was an
+// earlier one's after all, which came late: then the clocks decide. A later attempt may have been
+// minted over writes that `sibling` does not know.
 bool Takes(const Sibling& sibling, const Sibling& twin) {
-  return sibling.Replaces(twin.operation) && !twin.Replaces(sibling.operation) &&
-         sibling.NewerThan(twin);
+  const Replaced* replaced = sibling.FindReplaced(twin.operation);
+  if (replaced == nullptr || twin.FindReplaced(sibling.operation) != nullptr) return false;
+  return twin.attempt < replaced->attempt ||
+         (twin.attempt == replaced->attempt && sibling.NewerThan(twin));
 }
 
 bool Carries(const Siblings& siblings) {
@@ -98,7 +101,7 @@ void MergeCovered(Object* winner, Object* covered) {
       siblings.erase(siblings.begin() + static_cast<ptrdiff_t>(i));
       continue;
     }
-    siblings[i].retried |= copy->retried;
+    siblings[i].attempt = std::max(siblings[i].attempt, copy->attempt);
     if (IsBetterCopy(*copy, siblings[i])) {
       siblings[i].kind = copy->kind;
       siblings[i].bytes.swap(copy->bytes);
@@ -117,8 +120,9 @@ const Sibling* Object::Find(uint64_t operation) const {
 }
 
 bool Object::Replaces(uint64_t operation) const {
-  return std::any_of(siblings.begin(), siblings.end(),
-                     [operation](const Sibling& s) { return s.Replaces(operation); });
+  return std::any_of(siblings.begin(), siblings.end(), [operation](const Sibling& s) {
+    return s.FindReplaced(operation) != nullptr;
+  });
 }
 
 const Sibling* Object::Newest(const View& view) const {
@@ -169,13 +173,17 @@ void CoverTwins(const Object& object, CausalContext* context) {
   for (const Dot& dot : twins) context->Add(dot);
 }
 
-void NoteReplaced(uint64_t operation, std::vector<uint64_t>* replaces) {
-  if (std::find(replaces->begin(), replaces->end(), operation) != replaces->end()) return;
+void NoteReplaced(const Replaced& replaced, std::vector<Replaced>* replaces) {
+  for (Replaced& known : *replaces) {
+    if (known.operation != replaced.operation) continue;
+    known.attempt = std::max(known.attempt, replaced.attempt);
+    return;
+  }
   if (replaces->size() == kMostReplaced) replaces->erase(replaces->begin());
-  replaces->push_back(operation);
+  replaces->push_back(replaced);
 }
 
-std::vector<uint64_t> ReplacedWith(const Object& object) {
+std::vector<Replaced> ReplacedWith(const Object& object) {
   Sibling by;
   for (const Sibling& old : object.siblings) Replace(old, &by);
   return std::move(by.replaces);
@@ -221,7 +229,7 @@ Object WithoutBytes(const Object& object) {
   copy.siblings.reserve(object.siblings.size());
   for (const Sibling& sibling : object.siblings) {
     copy.siblings.push_back({sibling.dot, sibling.time, sibling.operation, sibling.expires_at_ms,
-                             sibling.kind, sibling.retried, std::string(), sibling.replaces});
+                             sibling.kind, sibling.attempt, std::string(), sibling.replaces});
   }
   return copy;
 }
@@ -240,7 +248,9 @@ uint64_t VersionHash(const Position& position, const Object& object) {
   for (const Dot& dot : object.context.cloud()) append(dot.actor, dot.counter);
   for (const Sibling& sibling : object.siblings) append(sibling.dot.actor, sibling.dot.counter);
   for (const Sibling& sibling : object.siblings) {
-    if (sibling.retried) words.push_back(sibling.operation);
+    if (sibling.attempt == 0) continue;
+    words.push_back(sibling.operation);
+    words.push_back(sibling.attempt);
   }
   const uint64_t hash =
       Hash64({reinterpret_cast<const char*>(words.data()), words.size() * sizeof(uint64_t)});

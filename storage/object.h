@@ -31,26 +31,35 @@ struct View {
 // So many operations a sibling remembers to have replaced.
 inline constexpr size_t kMostReplaced = 32;
 
+// A retried operation, and the attempt whose sibling was replaced.
+struct Replaced {
+  uint64_t operation = 0;
+  uint8_t attempt = 0;
+  bool operator==(const Replaced&) const = default;
+};
+
 struct Sibling {
   Dot dot;
   uint64_t time = 0;          // hybrid logical clock: milliseconds << 16 | logical
   uint64_t operation = 0;     // one client write, however often it was retried; never 0 once minted
   int64_t expires_at_ms = 0;  // wall clock, 0: never
   Kind kind = Kind::kValue;
-  // Its operation may have been minted elsewhere too: a node that was asked before gave no answer.
-  bool retried = false;
+  // The nodes that were asked to mint the operation before the answer was this one, and gave none:
+  // each may have minted it, earlier. In two copies of one sibling the greater holds.
+  uint8_t attempt = 0;
   std::string bytes;
-  // The operations of retried siblings that this one replaced, itself or with what it replaced, the
-  // latest last. What an earlier node minted for one of them was replaced as well. Fixed with the
-  // dot. One that was minted as a retry has none.
-  std::vector<uint64_t> replaces = {};
+  // The retried siblings that this one replaced, itself or with what it replaced, the latest last.
+  // What earlier attempts minted was replaced as well. Fixed with the dot.
+  std::vector<Replaced> replaces = {};
 
   bool LiveAt(const View& view) const {
     return kind == Kind::kValue && (expires_at_ms == 0 || expires_at_ms > view.wall_ms) &&
            time >= view.flushed_before;
   }
-  bool Replaces(uint64_t other) const {
-    return std::find(replaces.begin(), replaces.end(), other) != replaces.end();
+  const Replaced* FindReplaced(uint64_t other) const {
+    const auto found = std::find_if(replaces.begin(), replaces.end(),
+                                    [other](const Replaced& r) { return r.operation == other; });
+    return found == replaces.end() ? nullptr : &*found;
   }
   bool NewerThan(const Sibling& other) const {
     return time != other.time ? time > other.time : dot > other.dot;
@@ -73,9 +82,9 @@ struct Object {
 };
 
 // Merge: a sibling survives when both sides have it or when the side that lacks it has not seen its
-// dot; the contexts are joined. A sibling that the other side has not seen goes when a later one of
-// the other side's, which is new here, replaces its operation. Commutative, idempotent, and
-// associative but for operations that were retried (they converge).
+// dot; the contexts are joined. A sibling that the other side has not seen goes when one of the
+// other side's, which is new here, replaced a later attempt of its operation. Commutative,
+// idempotent, and associative but for operations that were retried (they converge).
 void MergeInto(Object* mine, Object&& theirs);
 inline void MergeInto(Object* mine, const Object& theirs) { MergeInto(mine, Object(theirs)); }
 
@@ -87,9 +96,9 @@ void UniteTwins(Object* object);
 void CoverTwins(const Object& object, CausalContext* context);
 
 // Adds one to a sibling's list.
-void NoteReplaced(uint64_t operation, std::vector<uint64_t>* replaces);
-// The retried operations that a version which replaces all of the object notes.
-std::vector<uint64_t> ReplacedWith(const Object& object);
+void NoteReplaced(const Replaced& replaced, std::vector<Replaced>* replaces);
+// What a version that replaces all of the object notes.
+std::vector<Replaced> ReplacedWith(const Object& object);
 
 // A write: drops what `given` covers, adds `sibling` (its dot is new; it notes which operations it
 // replaces), joins `given` and the dot.
@@ -106,7 +115,7 @@ void DropDeadBytes(Object* object, const View& view);
 // A copy without any value bytes, for listings.
 Object WithoutBytes(const Object& object);
 
-// 64 bits over (position, context, dots alive, operations retried): equal versions, equal hashes.
+// 64 bits over (position, context, dots alive, attempts): equal versions, equal hashes.
 // Never 0, which stands for "nothing there". It is what Merkle leaves add up and what "same"
 // answers compare.
 uint64_t VersionHash(const Position& position, const Object& object);
@@ -120,8 +129,8 @@ size_t ByteSize(const Object& object);
 //              list
 //   object  := context count { actor:varint counter:varint time:fixed64 operation:fixed64
 //                              expires_at_ms:varint kind:byte bytes
-//                              [count { operation:fixed64 } when kind & 4] }
-//   kind | 2: retried; | 4: with the operations that it replaces
+//                              [attempt:byte when kind & 2] [replaces when kind & 4] }
+//   replaces := count { operation:fixed64 attempt:byte }   of which no attempt is 0
 // Decoders take only what the encoders write (sorted, nothing twice, every sibling's dot within the
 // context) and give kInvalid for all else; they never allocate much more than they are given.
 void EncodeContext(const CausalContext& context, std::string* out);
@@ -130,5 +139,7 @@ void EncodeObject(const Object& object, std::string* out);
 Result<Object> DecodeObject(std::string_view bytes);
 // The same into an object that is there already; false, with anything in it, when malformed.
 bool DecodeObject(std::string_view bytes, Object* object);
+void EncodeReplaces(const std::vector<Replaced>& replaces, std::string* out);
+bool DecodeReplaces(std::string_view bytes, std::vector<Replaced>* replaces);
 
 }  // namespace cartwheel

@@ -112,10 +112,14 @@ std::optional<CausalContext> ReadContext(Reader* reader, Actors* actors) {
   return CausalContext::FromParts(std::move(vector), std::move(cloud));
 }
 
-bool ReadReplaces(Reader* reader, std::vector<uint64_t>* replaces) {
+bool ReadReplaces(Reader* reader, std::vector<Replaced>* replaces) {
   const uint64_t count = reader->Varint();
   if (count == 0 || count > kMostReplaced) return false;
-  for (uint64_t i = 0; i < count; ++i) replaces->push_back(reader->Fixed64());
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t operation = reader->Fixed64();
+    replaces->push_back({operation, reader->Byte()});
+    if (replaces->back().attempt == 0) return false;
+  }
   return reader->ok();
 }
 
@@ -131,8 +135,11 @@ bool ReadSibling(Reader* reader, const Actors& actors, Sibling* sibling) {
   const uint8_t kind_alone = kind & static_cast<uint8_t>(~(kRetried | kReplaces));
   if (!reader->ok() || kind_alone > static_cast<uint8_t>(Kind::kTombstone)) return false;
   sibling->kind = static_cast<Kind>(kind_alone);
-  sibling->retried = (kind & kRetried) != 0;
   sibling->bytes = bytes;
+  if ((kind & kRetried) != 0) {
+    sibling->attempt = reader->Byte();
+    if (sibling->attempt == 0) return false;
+  }
   return (kind & kReplaces) == 0 || ReadReplaces(reader, &sibling->replaces);
 }
 
@@ -174,14 +181,26 @@ void EncodeObject(const Object& object, std::string* out) {
     PutFixed64(out, sibling.time);
     PutFixed64(out, sibling.operation);
     PutVarint(out, static_cast<uint64_t>(sibling.expires_at_ms));
-    const uint8_t retried = sibling.retried ? kRetried : 0;
+    const uint8_t retried = sibling.attempt != 0 ? kRetried : 0;
     const uint8_t replaces = sibling.replaces.empty() ? 0 : kReplaces;
     out->push_back(static_cast<char>(static_cast<uint8_t>(sibling.kind) | retried | replaces));
     PutBytes(out, sibling.bytes);
-    if (sibling.replaces.empty()) continue;
-    PutVarint(out, sibling.replaces.size());
-    for (const uint64_t operation : sibling.replaces) PutFixed64(out, operation);
+    if (sibling.attempt != 0) out->push_back(static_cast<char>(sibling.attempt));
+    if (!sibling.replaces.empty()) EncodeReplaces(sibling.replaces, out);
   }
+}
+
+void EncodeReplaces(const std::vector<Replaced>& replaces, std::string* out) {
+  PutVarint(out, replaces.size());
+  for (const Replaced& replaced : replaces) {
+    PutFixed64(out, replaced.operation);
+    out->push_back(static_cast<char>(replaced.attempt));
+  }
+}
+
+bool DecodeReplaces(std::string_view bytes, std::vector<Replaced>* replaces) {
+  Reader reader(bytes);
+  return ReadReplaces(&reader, replaces) && reader.done();
 }
 
 bool DecodeObject(std::string_view bytes, Object* object) {

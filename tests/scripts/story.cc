@@ -111,6 +111,10 @@ class Stage : public WorldObserver {
       Part(verb == "cut", line.words.at(1));
     } else if (verb == "break") {
       world_->network().Break(world_->now_us(), NodeOf(line.words.at(1)));
+    } else if (verb == "skew") {
+      Skew(NodeOf(line.words.at(1)), line.words.at(2));
+    } else if (verb == "clog") {
+      Clog(line.words.at(1), ParseTime(line.words.at(2)));
     } else if (verb == "heal") {
       world_->network().Heal();
     } else if (verb == "crash") {
@@ -186,6 +190,19 @@ class Stage : public WorldObserver {
   }
 
   static Position At(const std::string& key) { return PositionOf(0, key, Partitioner::kSlot); }
+
+  void Skew(int node, const std::string& by) {
+    const bool back = by[0] == '-';
+    const int64_t us = ParseTime(back ? by.substr(1) : by);
+    world_->clock(node).JumpWall(world_->now_us(), back ? -us : us);
+    world_->ClockChanged(node);
+  }
+
+  void Clog(const std::string& pair, int64_t for_us) {
+    const size_t arrow = pair.find('-');
+    world_->network().Clog(NodeOf(pair.substr(0, arrow)), NodeOf(pair.substr(arrow + 2)),
+                           world_->now_us() + for_us);
+  }
 
   void Part(bool cut, const std::string& pair) {
     const size_t arrow = pair.find_first_of("<-");
@@ -270,6 +287,12 @@ class Stage : public WorldObserver {
     }
     UpdateOperation update;
     update.key = key;
+    if (verb == "expire") {
+      update.update.kind = UpdateKind::kExpire;
+      update.update.expires_at_ms =
+          world_->NowOf(NodeOf(line.words.at(1))).wall_ms + ParseTime(line.words.at(3)) / 1000;
+      return ClientOp{0, std::move(update)};
+    }
     update.update.bytes = value;
     if (verb == "incr") {
       update.update.kind = UpdateKind::kIncrement;

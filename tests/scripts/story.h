@@ -6,7 +6,7 @@
 //                                       anti-entropy=on they compare what they hold, with
 //                                       tombstone-age=10s dead versions are dropped so early
 //   set NODE KEY VALUE                  a plain SET through that node; get, del, incr NODE KEY;
-//                                       append, setnx NODE KEY VALUE
+//                                       append, setnx NODE KEY VALUE; expire NODE KEY TIME
 //   put NODE KEY ctx=NAME VALUE [as=NAME]    DYN.PUT with a context that was named, or ctx=none;
 //   the
 //                                       answer's context gets a name; dyndel NODE KEY ctx=NAME
@@ -15,6 +15,8 @@
 //   copies KEY                          what each node's disk holds, hints too, nobody asked
 //   prefers KEY                         the key's preference list
 //   drop A->B, cut A->B, cut A<->B      messages vanish; with cut the connection breaks, too
+//   clog A->B TIME                      what is sent in that time arrives at its end
+//   skew NODE TIME, skew NODE -TIME     its wall clock jumps
 //   break NODE                          all its connections are reset; they may be made again
 //   heal                                ends all drops and cuts
 //   crash NODE [tail|data], start NODE  a process ends (and loses that), and comes again

@@ -209,7 +209,7 @@ void Checker::EndReplacedPut(const Operation& op, KeyState* state, int64_t now_u
   const auto found = MintedSince(*state, op.began_us, [&](const Version& version) {
     const bool fits =
         version.dead || (version.sibling.kind == op.kind && version.bytes_hash == op.bytes_hash);
-    return fits && (version.sibling.retried ||
+    return fits && (version.sibling.attempt != 0 ||
                     state->by_operation.at(version.sibling.operation).size() > 1);
   });
   if (found.empty()) {

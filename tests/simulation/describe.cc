@@ -66,7 +66,7 @@ struct Words {
   std::string operator()(const MintRequest& m) const {
     const std::string what = m.kind == Kind::kTombstone ? "(delete)" : std::string(m.bytes);
     return "mint " + std::string(m.key) + (m.plain ? " plain " : " ") +
-           (m.retried ? "again " : "") + what;
+           (m.attempt != 0 ? "again " : "") + what;
   }
   std::string operator()(const MintResponse& m) const {
     return m.status == MintStatus::kMinted ? "minted " + Object(m.object) : "refuses to mint";

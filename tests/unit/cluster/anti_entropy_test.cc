@@ -336,6 +336,20 @@ TEST(AntiEntropyTest, WhoHasToCatchUpIsLetInByAll) {
   EXPECT_TRUE(peers[3].context.catch_up.HasCompared(1));
 }
 
+// Else it may lose its power the next moment, and the one it had it from its disk.
+TEST(AntiEntropyTest, WhoCaughtUpSaysSoWhenItIsOnTheDisk) {
+  ReplicaPeers peers;
+  peers.Set(1, "k", "v");
+  peers[2].engine.disk_is_late = true;
+  peers.Repair(2, 1);
+  peers.Run(2000);
+  EXPECT_EQ(peers.Get(2, "k"), "v");
+  EXPECT_FALSE(peers[2].context.catch_up.HasCompared(1));
+  peers[2].engine.disk_is_late = false;
+  peers.Run(100);
+  EXPECT_TRUE(peers[2].context.catch_up.HasCompared(1));
+}
+
 TEST(AntiEntropyTest, DamagedMessagesEndAComparisonAtWorst) {
   Random random(1);
   uint64_t refused = 0;

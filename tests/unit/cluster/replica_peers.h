@@ -24,7 +24,7 @@ namespace cartwheel {
 
 inline constexpr int64_t kWallBase = 1'700'000'000'000;
 
-// A MemoryEngine whose scans fail when told to.
+// A MemoryEngine whose scans fail when told to, and whose disk is late.
 class FragileEngine final : public StorageEngine {
  public:
   Result<std::optional<Found>> Get(const Position& position) override {
@@ -36,7 +36,11 @@ class FragileEngine final : public StorageEngine {
   uint64_t Drop(const Position& position) override { return inner_.Drop(position); }
   Result<void> Flush() override { return inner_.Flush(); }
   void SyncSoon(uint64_t sequence) override { inner_.SyncSoon(sequence); }
-  Sequences sequences() const override { return inner_.sequences(); }
+  Sequences sequences() const override {
+    Sequences now = inner_.sequences();
+    if (disk_is_late) now.synced = 0;
+    return now;
+  }
   Result<void> Scan(const Position& first, const Position& last,
                     const Visitor& visit) const override {
     if (fails) return Error(ErrorCode::kIo, "the disk is gone");
@@ -54,6 +58,7 @@ class FragileEngine final : public StorageEngine {
   EngineStats stats() const override { return inner_.stats(); }
 
   bool fails = false;
+  bool disk_is_late = false;
 
  private:
   MemoryEngine inner_;

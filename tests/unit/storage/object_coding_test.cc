@@ -55,9 +55,13 @@ struct Parts {
     PutBytes(&bytes, "v");
     return *this;
   }
-  Parts& Operation(uint64_t operation) {
-    PutFixed64(&bytes, operation);
+  Parts& Attempt(char attempt) {
+    bytes.push_back(attempt);
     return *this;
+  }
+  Parts& Replaced(uint64_t operation, char attempt = 1) {
+    PutFixed64(&bytes, operation);
+    return Attempt(attempt);
   }
 };
 
@@ -215,7 +219,9 @@ TEST(ObjectCoding, RefusesSiblingsThatNobodyWrites) {
   EXPECT_FALSE(taken(1, Parts().Sibling(0, 4, 9, 1))) << "a dot outside the context";
   EXPECT_FALSE(taken(1, Parts().Sibling(0, 0, 9, 1))) << "dot 0";
   EXPECT_FALSE(taken(1, Parts().Sibling(1, 1, 9, 1))) << "an index past the list";
-  EXPECT_TRUE(taken(1, Parts().Sibling(0, 1, 9, 1, 3))) << "a retried delete";
+  EXPECT_TRUE(taken(1, Parts().Sibling(0, 1, 9, 1, 3).Attempt(1))) << "a retried delete";
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 3).Attempt(0))) << "not retried, and said so";
+  EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 3))) << "cut off";
   EXPECT_FALSE(taken(1, Parts().Sibling(0, 1, 9, 1, 8))) << "an unknown kind";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 9, 2))) << "unsorted";
   EXPECT_FALSE(taken(2, Parts().Sibling(0, 1, 8, 1).Sibling(0, 3, 8, 2))) << "unsorted dots";
@@ -223,11 +229,12 @@ TEST(ObjectCoding, RefusesSiblingsThatNobodyWrites) {
   EXPECT_TRUE(taken(2, Parts().Sibling(0, 1, 9, 1).Sibling(0, 3, 8, 1)))
       << "twins of one operation";
   const auto replaces = [](uint64_t count) { return Parts().Sibling(0, 1, 9, 1, 4).Varint(count); };
-  EXPECT_TRUE(taken(1, replaces(2).Operation(3).Operation(2)));
+  EXPECT_TRUE(taken(1, replaces(2).Replaced(3).Replaced(2)));
   EXPECT_FALSE(taken(1, replaces(0))) << "nothing replaced, and said so";
-  EXPECT_FALSE(taken(1, replaces(2).Operation(2))) << "cut off";
+  EXPECT_FALSE(taken(1, replaces(2).Replaced(2))) << "cut off";
+  EXPECT_FALSE(taken(1, replaces(1).Replaced(2, 0))) << "of one that was not retried";
   Parts many = replaces(kMostReplaced + 1);
-  for (uint64_t i = 0; i <= kMostReplaced; ++i) many.Operation(i);
+  for (uint64_t i = 0; i <= kMostReplaced; ++i) many.Replaced(i);
   EXPECT_FALSE(taken(1, many)) << "too many";
 }
 

@@ -151,21 +151,21 @@ TEST(Object, ARetriedOperationIsShownAsOneSiblingAndReplacedAsOne) {
   }
 }
 
-// p was minted twice, and so was q: p over one q, q over the other p. Each knows a twin of the
-// other to be replaced; neither may take both along.
+// p was minted twice, and so was q: p over one q, q over the other p. Only the last takes a twin
+// along, of what it was minted over: both may not be gone.
 TEST(Object, TwoRetriedWritesThatMetEachOthersTwinsAreNotBothGone) {
-  const auto of = [](const Dot& dot, uint64_t time, uint64_t operation, bool retried) {
+  const auto of = [](const Dot& dot, uint64_t time, uint64_t operation, uint8_t attempt) {
     Sibling sibling = Value(dot, time, operation == 1 ? "p" : "q");
     sibling.operation = operation;
-    sibling.retried = retried;
+    sibling.attempt = attempt;
     return sibling;
   };
-  const Object q4 = DeltaOf({}, of({kSz, 1}, 1, 2, false));
-  const Object p1 = Put(q4, q4.context, of({kSx, 1}, 2, 1, false));
-  const Object p2 = DeltaOf({}, of({kSy, 1}, 3, 1, true));
-  const Object q2 = Put(p2, p2.context, of({kSy, 2}, 4, 2, true));
+  const Object q4 = DeltaOf({}, of({kSz, 1}, 1, 2, 0));
+  const Object p1 = Put(q4, q4.context, of({kSx, 1}, 2, 1, 0));
+  const Object p2 = DeltaOf({}, of({kSy, 1}, 3, 1, 1));
+  const Object q2 = Put(p2, p2.context, of({kSy, 2}, 4, 2, 1));
   const Object met = Merged(Merged(p1, p2), Merged(q4, q2));
-  EXPECT_EQ(ValuesOf(met), (Values{"q", "p"}));
+  EXPECT_EQ(ValuesOf(met), Values{"q"});
   EXPECT_EQ(Merged(Merged(q4, q2), Merged(p1, p2)), met);
 }
 
@@ -174,7 +174,7 @@ struct Twins {
   Twins() {
     Sibling again = Value({kSy, 1}, 3, "v");
     again.operation = kOperation;
-    again.retried = true;
+    again.attempt = 1;
     Sibling lost = Value({kSx, 1}, 9, "v");
     lost.operation = kOperation;
     first = DeltaOf({}, lost);
@@ -190,12 +190,45 @@ struct Twins {
 
 TEST(Object, WhatReplacesARetriedWriteTakesItsTwinToo) {
   const Twins twins;
-  EXPECT_EQ(twins.later.siblings[0].replaces, std::vector<uint64_t>{Twins::kOperation});
+  EXPECT_EQ(twins.later.siblings[0].replaces, (std::vector<Replaced>{{Twins::kOperation, 1}}));
   const Object met = Merged(twins.later, twins.first);
   EXPECT_EQ(ValuesOf(met), Values{"later"});
   EXPECT_TRUE(met.context.Contains({kSx, 1}));
   EXPECT_EQ(Merged(twins.first, twins.later), met);
   EXPECT_EQ(Merged(met, twins.first), met);
+}
+
+TEST(Object, EarlierAttemptsGoWhateverTheClocksSay) {
+  Twins twins;
+  twins.first.siblings[0].time = 99;
+  EXPECT_EQ(ValuesOf(Merged(twins.first, twins.later)), Values{"later"});
+  EXPECT_EQ(ValuesOf(Merged(twins.later, twins.first)), Values{"later"});
+}
+
+// The answer was an earlier attempt's, which came late.
+TEST(Object, OfTheSameAttemptTheEarlierGoes) {
+  Twins twins;
+  twins.first.siblings[0].attempt = 1;
+  EXPECT_EQ(ValuesOf(Merged(twins.later, twins.first)), Values{"later"});
+  twins.first.siblings[0].time = 11;
+  EXPECT_EQ(ValuesOf(Merged(twins.later, twins.first)), (Values{"v", "later"}));
+}
+
+// It may have been minted over writes that nothing here has replaced.
+TEST(Object, LaterAttemptsStayWhateverTheClocksSay) {
+  Twins twins;
+  twins.first.siblings[0].attempt = 2;
+  twins.first.siblings[0].time = 0;
+  EXPECT_EQ(ValuesOf(Merged(twins.later, twins.first)), (Values{"later", "v"}));
+  EXPECT_EQ(ValuesOf(Merged(twins.first, twins.later)), (Values{"later", "v"}));
+}
+
+TEST(Object, WhatARetryReplacesItRemembers) {
+  const Twins twins;
+  Sibling again = Value({kSz, 2}, 11, "again");
+  again.attempt = 1;
+  const Object last = Put(twins.later, twins.later.context, again);
+  EXPECT_EQ(ValuesOf(Merged(last, twins.first)), Values{"again"});
 }
 
 TEST(Object, WhatComesAfterItTakesTheTwinAsWell) {
@@ -208,7 +241,7 @@ TEST(Object, ATwinThatHasSeenWhatReplacedTheOtherStays) {
   const Twins twins;
   Sibling third = Value({kSx, 2}, 12, "v");
   third.operation = Twins::kOperation;
-  third.retried = true;
+  third.attempt = 2;
   const Object over = Put(twins.later, twins.later.context, third);
   EXPECT_EQ(ValuesOf(Merged(over, twins.later)), Values{"v"}) << "later is covered by it";
   EXPECT_EQ(Merged(twins.later, over), Merged(over, twins.later));
@@ -218,7 +251,7 @@ TEST(Object, TwoRetriedWritesThatMetInTwoOrdersBothStay) {
   const auto retried = [](const Dot& dot, uint64_t operation, std::string bytes) {
     Sibling sibling = Value(dot, 5, std::move(bytes));
     sibling.operation = operation;
-    sibling.retried = true;
+    sibling.attempt = 1;
     return sibling;
   };
   Object here = DeltaOf({}, retried({kSx, 1}, 1, "one"));
@@ -232,8 +265,8 @@ TEST(Object, TwoRetriedWritesThatMetInTwoOrdersBothStay) {
 TEST(Object, NoneTakesWhatTakesItself) {
   Sibling one = Value({kSx, 1}, 1, "one");
   Sibling two = Value({kSy, 1}, 2, "two");
-  one.replaces = {two.operation};
-  two.replaces = {one.operation};
+  one.replaces = {{two.operation, 1}};
+  two.replaces = {{one.operation, 1}};
   EXPECT_EQ(Merged(DeltaOf({}, one), DeltaOf({}, two)).siblings.size(), 2u);
 }
 
@@ -241,7 +274,7 @@ TEST(Object, ASiblingRemembersTheLatestOfManyReplacedOperations) {
   Object object;
   for (uint64_t i = 1; i <= kMostReplaced + 5; ++i) {
     Sibling retry = Value({kSx, i}, i, "v");
-    retry.retried = true;
+    retry.attempt = 1;
     PutInto(&object, {}, retry);
   }
   object = Put(object, object.context, Value({kSy, 1}, 99, "w"));
@@ -261,7 +294,8 @@ TEST(Object, ACircleOfThreeLeavesTheLatest) {
   for (uint64_t i = 0; i < 3; ++i) {
     Sibling sibling = Value({kSx, i + 1}, i + 1, std::string(1, static_cast<char>('p' + i)));
     sibling.operation = i + 1;
-    sibling.replaces = {(i + 1) % 3 + 1};
+    sibling.attempt = 1;
+    sibling.replaces = {{(i + 1) % 3 + 1, 1}};
     three.push_back(DeltaOf({}, sibling));
   }
   const Object all = Merged(Merged(Merged(three[0], three[1]), Merged(three[1], three[2])),

@@ -46,7 +46,7 @@ class History {
     // A retried operation has another dot, perhaps another time, and the same value.
     const bool retry = retries_ && operation_ > 0 && random_.Chance(1, 3);
     sibling.operation = retry ? 1 + random_.Below(operation_) : ++operation_;
-    sibling.retried = retry;
+    sibling.attempt = retry ? ++attempts_[sibling.operation] : 0;
     sibling.kind = sibling.operation % 5 == 0 ? Kind::kTombstone : Kind::kValue;
     if (sibling.kind == Kind::kValue) sibling.bytes = "value" + std::to_string(sibling.operation);
     return sibling;
@@ -67,6 +67,7 @@ class History {
   }
 
   Random random_;
+  std::map<uint64_t, uint8_t> attempts_;  // by operation
   bool retries_;
   uint64_t operation_ = 0;
   uint64_t counters_[8] = {};
