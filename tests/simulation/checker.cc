@@ -372,6 +372,12 @@ bool Checker::MayBeGone(const KeyState& state, const Sibling& sibling) const {
   return !ripe_ms_ || sibling.expires_at_ms <= ripe_ms_(static_cast<size_t>(&state - &keys_[0]));
 }
 
+bool Checker::HasCoveredTwin(const KeyState& state, const Sibling& sibling) {
+  const auto& twins = state.by_operation.at(sibling.operation);
+  return std::any_of(twins.begin(), twins.end(),
+                     [&](size_t twin) { return state.versions[twin].covered_us != INT64_MAX; });
+}
+
 void Checker::Final(size_t key, const Object& object) {
   KeyState& state = keys_[key];
   std::vector<bool> safe(state.versions.size(), false);
@@ -393,6 +399,9 @@ void Checker::Final(size_t key, const Object& object) {
       Fail("at the end, what an acknowledged write covered is back: " + Describe(state, version));
     }
     mark_safe(it->second);
+    if (sibling.kind == Kind::kTombstone || !HasCoveredTwin(state, sibling)) continue;
+    ++counts_.twins_back;
+    if (sibling.dot == object.siblings[0].dot) ++counts_.twins_shown;
   }
   // What was dropped is as if it were there: it covers what it covered.
   for (size_t i = 0; i < state.versions.size(); ++i) {

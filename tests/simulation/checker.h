@@ -86,6 +86,9 @@ class Checker {
     uint64_t dropped = 0;  // dead versions, by their replicas, since these last started
     uint64_t sloppy = 0;   // answers with the help of fallbacks
     uint64_t twins = 0;    // writes that were minted twice under one operation id
+    // Values there at the end of which an acknowledged write covered a twin (decision 9).
+    uint64_t twins_back = 0;
+    uint64_t twins_shown = 0;  // those that a GET shows
   };
   const Counts& counts() const { return counts_; }
 
@@ -171,6 +174,7 @@ class Checker {
   }
   // Not before its time is over where it counts.
   bool MayBeGone(const KeyState& state, const Sibling& sibling) const;
+  static bool HasCoveredTwin(const KeyState& state, const Sibling& sibling);
 
   const bool tombstones_go_;
   std::function<int64_t(size_t key)> ripe_ms_;

@@ -147,6 +147,8 @@ void Add(const SimulationResult& result, Totals* totals) {
   totals->counts.sloppy += result.counts.sloppy;
   totals->counts.dropped += result.counts.dropped;
   totals->counts.twins += result.counts.twins;
+  totals->counts.twins_back += result.counts.twins_back;
+  totals->counts.twins_shown += result.counts.twins_shown;
 }
 
 void PrintTotals(const Totals& totals, double seconds) {
@@ -164,6 +166,8 @@ void PrintTotals(const Totals& totals, double seconds) {
   print("sloppy", totals.counts.sloppy);
   print("dropped", totals.counts.dropped);
   print("twins", totals.counts.twins);
+  print("twins-back", totals.counts.twins_back);
+  print("twins-shown", totals.counts.twins_shown);
   const double simulated = static_cast<double>(totals.simulated_us) / 1e6;
   std::printf("\nseeds %llu, failed %llu, %.1f simulated hours in %.1f s (%.0f times real time)\n",
               static_cast<unsigned long long>(totals.seeds),
