@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "storage/object.h"
@@ -36,6 +37,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto record = ParseRecord(input);
   CHECK(record.has_value() || !RecordIntact(input));
   if (record) CHECK(record->key.size() + record->object.size() < size);
+
+  std::vector<Replaced> replaces;
+  if (DecodeReplaces(input, &replaces)) {
+    std::string bytes;
+    EncodeReplaces(replaces, &bytes);
+    CHECK(bytes == input);
+  }
 
   if (size == 0) return 0;
   // The first byte says where the second object begins.
