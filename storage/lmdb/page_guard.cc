@@ -43,6 +43,13 @@ void PageGuard::Fault() {
   if (back_ != nullptr) siglongjmp(*back_, 1);
 }
 
+void PageGuard::AfterFault() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : kSignals) sigaddset(&signals, number);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
 void PageGuard::Touch(std::string_view bytes) {
   const volatile char* const at = bytes.data();
   for (size_t i = 0; i < bytes.size(); i += kPageBytes) (void)at[i];

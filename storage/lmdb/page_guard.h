@@ -24,6 +24,7 @@ class PageGuard {
     sigjmp_buf back;
     if (sigsetjmp(back, 0) != 0) {
       back_ = nullptr;
+      AfterFault();
       return false;
     }
     back_ = &back;
@@ -36,6 +37,9 @@ class PageGuard {
   static void Touch(std::string_view bytes);
 
  private:
+  // The jump may have left the signals blocked: ThreadSanitizer installs handlers that block all.
+  static void AfterFault();
+
   static thread_local sigjmp_buf* back_;
 };
 
