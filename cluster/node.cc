@@ -146,6 +146,7 @@ struct Node::Parts {
   }
   void NoticePause(const Turn& turn);
   void LogManySiblings(const Turn& turn);
+  Ping MakePing(const Now& now);
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
   void SweepSlice(uint32_t budget);
@@ -268,12 +269,17 @@ void Node::Parts::NoticePause(const Turn& turn) {
       {LogLevel::kWarning, fmt::format("this node stood still for {} ms", gap / 1000)});
 }
 
+Ping Node::Parts::MakePing(const Now& now) {
+  return {.request = 0,
+          .epoch = membership.ready() ? context.epoch() : 0,
+          .stamp = context.StampOf(now)};
+}
+
 void Node::Parts::Probe(const Turn& turn) {
   probe_us = turn.now.mono_us + context.options.node_timeout_ms * 1000 / 6;
   context.liveness.Expire(turn.now.mono_us);
   for (const NodeId node : context.liveness.ToProbe(turn.now.mono_us)) {
-    turn.Request(node,
-                 Ping{.request = 0, .epoch = context.epoch(), .stamp = context.StampOf(turn.now)});
+    turn.Request(node, MakePing(turn.now));
   }
   for (const auto& [node, alive] : context.liveness.TakeTransitions()) {
     membership.SetAlive(node, alive);
@@ -438,10 +444,8 @@ void Node::Step(const Now& now, LinkUp link, Effects* effects) { StepInput(now, 
 void Node::Step(const Now& now, LinkLost link, Effects* effects) { StepInput(now, link, effects); }
 
 std::string Node::Opening(const Now& now) const {
-  NodeContext& context = parts_->context;
   std::string frame;
-  Encode(Ping{.request = 0, .epoch = ready() ? context.epoch() : 0, .stamp = context.StampOf(now)},
-         &frame);
+  Encode(parts_->MakePing(now), &frame);
   return frame;
 }
 

@@ -24,7 +24,8 @@ struct Stamp {
 class Transit {
  public:
   // How much longer than the fastest the message took, in microseconds; kTooOld when it is from a
-  // run of the sender that is over. The first message of a run sets what is fast.
+  // run of the sender that is over. The first message of a run sets what is fast: the opening of
+  // its first connection (Node::Opening).
   static constexpr int64_t kTooOld = INT64_MAX;
   int64_t Waited(NodeId from, const Stamp& stamp, int64_t now_us) {
     Sender& sender = senders_[from];

@@ -3,38 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include "storage/memory/memory_engine.h"
 #include "tests/unit/cluster/frame_reader.h"
+#include "tests/unit/cluster/ring_of_three.h"
 
 namespace cartwheel {
 namespace {
 
 constexpr int64_t kMs = 1000;
 
-class CoordinatorTest : public testing::Test {
+class CoordinatorTest : public testing::Test, public RingOfThree {
  protected:
-  CoordinatorTest() {
-    for (NodeId id = 2; id <= 3; ++id) state_ = *WithMember(state_, MemberOf(id), 1, 0);
-    context_.state = &state_;
-    context_.ring.emplace(state_);
-    context_.liveness.SetMembers(state_.members, 0);
-  }
-
-  static Member MemberOf(NodeId id) {
-    Member member;
-    member.id = id;
-    member.host = "10.0.0.1";
-    member.port = static_cast<uint16_t>(7000 + id);
-    member.bus_port = static_cast<uint16_t>(17000 + id);
-    return member;
-  }
-
-  static NodeOptions OptionsOf(NodeId id) {
-    NodeOptions options;
-    options.id = id;
-    return options;
-  }
-
   template <typename Work>
   void At(int64_t ms, Work work) {
     effects_.Clear();
@@ -119,9 +97,6 @@ class CoordinatorTest : public testing::Test {
     return answers_.size() == 1 && std::holds_alternative<ReadAnswer>(answers_[0].result);
   }
 
-  ClusterState state_ = NewRing(7, ClusterSettings(), MemberOf(1), 0);
-  MemoryEngine engine_;
-  NodeContext context_{OptionsOf(1), &engine_, Births(0, 0)};
   Coordinator coordinator_{&context_};
   Effects effects_;
   std::vector<Answer> answers_;

@@ -3,36 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "storage/memory/memory_engine.h"
+#include "tests/unit/cluster/ring_of_three.h"
 
 namespace cartwheel {
 namespace {
 
 constexpr int64_t kMs = 1000;
 
-class RangeCoordinatorTest : public testing::Test {
+class RangeCoordinatorTest : public testing::Test, public RingOfThree {
  protected:
-  RangeCoordinatorTest() {
-    for (NodeId id = 2; id <= 3; ++id) state_ = *WithMember(state_, MemberOf(id), 1, 0);
-    context_.state = &state_;
-    context_.ring.emplace(state_);
-    context_.liveness.SetMembers(state_.members, 0);
-  }
-
-  static Member MemberOf(NodeId id) {
-    Member member;
-    member.id = id;
-    member.host = "10.0.0.1";
-    member.port = static_cast<uint16_t>(7000 + id);
-    member.bus_port = static_cast<uint16_t>(17000 + id);
-    return member;
-  }
-  static NodeOptions OptionsOf(NodeId id) {
-    NodeOptions options;
-    options.id = id;
-    options.replica_timeout_ms = 500;
-    return options;
-  }
   // The answers and the number of questions to peers.
   template <typename Work>
   std::pair<size_t, size_t> At(int64_t ms, Work work) {
@@ -41,9 +20,6 @@ class RangeCoordinatorTest : public testing::Test {
     return {effects_.answers.size(), effects_.outbox.sends.size()};
   }
 
-  ClusterState state_ = NewRing(7, ClusterSettings(), MemberOf(1), 0);
-  MemoryEngine engine_;
-  NodeContext context_{OptionsOf(1), &engine_, Births(0, 0)};
   RangeCoordinator ranges_{&context_};
   Effects effects_;
 };

@@ -19,6 +19,7 @@
 #include "storage/memory/memory_engine.h"
 #include "storage/record.h"
 #include "tests/unit/cluster/frame_reader.h"
+#include "tests/unit/cluster/ring_of_three.h"
 
 namespace cartwheel {
 
@@ -234,15 +235,6 @@ class ReplicaPeers {
     NodeId to;
     std::string frame;
   };
-
-  static Member MemberOf(NodeId id) {
-    Member member;
-    member.id = id;
-    member.host = "10.0.0.1";
-    member.port = static_cast<uint16_t>(7000 + id);
-    member.bus_port = static_cast<uint16_t>(17000 + id);
-    return member;
-  }
 
   void Deliver(const Packet& packet) {
     Peer& peer = (*this)[packet.to];
