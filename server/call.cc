@@ -42,7 +42,7 @@ void Call::Error(std::string_view line) {
 }
 
 void Call::ReplyFailure(const Answer& answer) {
-  const char* const doubt = IsWrite(*row_) ? " (the write may still take effect)" : "";
+  const char* const doubt = IsWrite(*command_) ? " (the write may still take effect)" : "";
   if (const auto* quorum = std::get_if<NoQuorum>(&answer.result)) {
     // An update that could not read its R has written nothing.
     return Error(fmt::format("NOQUORUM {}={} needed, {} answered{}", quorum->which, quorum->needed,
@@ -75,7 +75,7 @@ void Call::Reset() {
   server_ = nullptr;
   session_ = nullptr;
   pipeline_ = nullptr;
-  row_ = nullptr;
+  command_ = nullptr;
   args_ = {};
   next_index_ = 0;
   outstanding_ = 0;

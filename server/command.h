@@ -1,7 +1,6 @@
-// Commands: the row that describes one, and Call, one execution of it. Handlers are free functions
-// over a Call; they decode arguments, start operations of the core and write the reply. What
-// handlers never do: wait, touch sockets, keep a Call. How a connection orders calls is
-// server/pipeline.h. The loop's thread only.
+// Call: one execution of a command. Handlers are free functions over a Call; they decode arguments,
+// start operations of the core and write the reply. What handlers never do: wait, touch sockets,
+// keep a Call. How a connection orders calls is server/pipeline.h. The loop's thread only.
 //
 //   void GetCommand(Call& call) {
 //     call.Start(ReadOperation{call.KeyAt(1), call.r()}, [](Call& c, Answer& answer) {
@@ -22,63 +21,13 @@
 
 #include "cluster/client_op.h"
 #include "protocol/reply_writer.h"
+#include "server/command_table.h"
 #include "server/server.h"
 #include "server/session.h"
 
 namespace cartwheel {
 
-class Call;
 class Pipeline;
-
-using Handler = void (*)(Call& call);
-
-// Flags of a row. The first ones are those that COMMAND shows.
-enum CommandFlag : uint32_t {
-  kWrite = 1 << 0,
-  kReadonly = 1 << 1,
-  kDenyOom = 1 << 2,
-  kAdmin = 1 << 3,
-  kNoScript = 1 << 4,
-  kFast = 1 << 5,
-  kLoading = 1 << 6,  // works before the ring is known
-  kStale = 1 << 7,
-  kNoAuth = 1 << 8,  // works before AUTH
-  kSkipMonitor = 1 << 9,
-  kSkipSlowlog = 1 << 10,
-  kMovableKeys = 1 << 11,
-  // Ours: touches keys that its arguments do not name (FLUSHALL, DBSIZE, SCAN): with kWrite it
-  // waits for and holds up everything of its connection, with kReadonly all writes.
-  kAllKeys = 1 << 24,
-};
-
-struct CommandRow {
-  std::string_view name;  // lower case
-  int arity;              // Redis's convention: the name counts, -n is "at least n"
-  uint32_t flags;
-  int first_key;  // 0: no keys
-  int last_key;   // from the end when negative
-  int key_step;
-  Handler handler;
-};
-
-// All commands (command_table.cc), in alphabetical order.
-std::span<const CommandRow> CommandTable();
-// Case-insensitive; nullptr when there is none.
-const CommandRow* FindCommand(std::string_view name);
-inline bool ArityFits(const CommandRow& row, size_t arguments) {
-  return row.arity >= 0 ? arguments == static_cast<size_t>(row.arity)
-                        : arguments >= static_cast<size_t>(-row.arity);
-}
-// Calls visit(index) for each key among `count` arguments.
-template <typename Visit>
-void ForEachKey(const CommandRow& row, size_t count, Visit visit) {
-  if (row.first_key == 0) return;
-  const int size = static_cast<int>(count);
-  const int last = row.last_key >= 0 ? row.last_key : size + row.last_key;
-  for (int index = row.first_key; index <= last && index < size; index += row.key_step) {
-    visit(static_cast<size_t>(index));
-  }
-}
 
 // What a handler may keep between its steps; derive from it.
 struct CallState {
@@ -99,7 +48,7 @@ class Call {
   std::span<const std::string_view> args() const { return args_; }
   std::string_view arg(size_t index) const { return args_[index]; }
   size_t arg_count() const { return args_.size(); }
-  const CommandRow& row() const { return *row_; }
+  const Command& command() const { return *command_; }
   uint32_t db() const { return db_; }  // the one selected when the call began
   Key KeyAt(size_t index) const { return Key{db_, std::string(args_[index])}; }
   // The argument as a string of its own: the one copy a value makes.
@@ -163,8 +112,8 @@ class Call {
   const uint32_t slot_;
   Server* server_ = nullptr;
   Session* session_ = nullptr;
-  Pipeline* pipeline_ = nullptr;  // nullptr once the client is gone
-  const CommandRow* row_ = nullptr;
+  Pipeline* pipeline_ = nullptr;      // nullptr once the client is gone
+  const Command* command_ = nullptr;  // nullptr: its reply is an error that no handler wrote
   std::span<const std::string_view> args_;
   Resp resp_ = Resp::k2;
   uint32_t db_ = 0;

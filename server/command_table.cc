@@ -1,85 +1,132 @@
-// The command table: one row per command. COMMAND, arity checks, the order of calls on one key and
-// INFO read these rows.
+#include "server/command_table.h"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+
+#include "base/check.h"
 #include "server/command.h"
 #include "server/commands.h"
+#include "server/text.h"
 
 namespace cartwheel {
 namespace {
 
-constexpr uint32_t kAnytime = kLoading | kStale;
-constexpr uint32_t kOpening = kNoScript | kAnytime | kFast | kNoAuth;
-constexpr uint32_t kFastRead = kReadonly | kFast;
-constexpr uint32_t kFastWrite = kWrite | kFast;
-constexpr uint32_t kValueWrite = kWrite | kDenyOom;
+// HELP of a container: made of its subcommands' rows.
+void HelpCommand(Call& call) {
+  const Command& container = *call.command().container;
+  ReplyWriter reply = call.Reply();
+  reply.Array(1 + 2 * container.subcommands.size());
+  reply.Simple(UpperCase(container.name) +
+               " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  for (const Command& subcommand : container.subcommands) {
+    if (subcommand.handler == HelpCommand) continue;
+    reply.Simple(subcommand.usage);
+    reply.Simple("    " + std::string(subcommand.summary));
+  }
+  reply.Simple("HELP");
+  reply.Simple("    Prints this help.");
+}
 
-// name, arity, flags, first key, last key, step, handler
-constexpr CommandRow kTable[] = {
-    {"append", 3, kValueWrite | kFast, 1, 1, 1, AppendCommand},
-    {"asking", 1, kFast | kAnytime, 0, 0, 0, AskingCommand},
-    {"auth", -2, kOpening, 0, 0, 0, AuthCommand},
-    {"client", -2, kAnytime, 0, 0, 0, ClientCommand},
-    {"cluster", -2, kAnytime, 0, 0, 0, ClusterCommand},
-    {"command", -1, kAnytime, 0, 0, 0, CommandCommand},
-    {"config", -2, kAdmin | kNoScript | kAnytime, 0, 0, 0, ConfigCommand},
-    {"dbsize", 1, kFastRead | kAllKeys, 0, 0, 0, DbSizeCommand},
-    {"decr", 2, kValueWrite | kFast, 1, 1, 1, DecrCommand},
-    {"decrby", 3, kValueWrite | kFast, 1, 1, 1, DecrByCommand},
-    {"del", -2, kWrite, 1, -1, 1, DelCommand},
-    {"dyn.del", -3, kFastWrite, 1, 1, 1, DynDelCommand},
-    {"dyn.explain", 2, kReadonly, 1, 1, 1, DynExplainCommand},
-    {"dyn.get", -2, kFastRead, 1, 1, 1, DynGetCommand},
-    {"dyn.history", 1, kFast | kAnytime, 0, 0, 0, DynHistoryCommand},
-    {"dyn.join", 2, kAdmin | kNoScript | kAnytime, 0, 0, 0, DynJoinCommand},
-    {"dyn.nodes", 1, kFast | kAnytime, 0, 0, 0, DynNodesCommand},
-    {"dyn.preflist", -2, kFast | kStale, 1, 1, 1, DynPreflistCommand},
-    {"dyn.put", -4, kValueWrite | kFast, 1, 1, 1, DynPutCommand},
-    {"dyn.quorum", -1, kFast | kAnytime, 0, 0, 0, DynQuorumCommand},
-    {"dyn.repair", 1, kAdmin | kNoScript | kStale, 0, 0, 0, DynRepairCommand},
-    {"dyn.ring", 1, kStale, 0, 0, 0, DynRingCommand},
-    {"dyn.siblings", 2, kFastRead, 1, 1, 1, DynSiblingsCommand},
-    {"dyn.status", 1, kFast | kAnytime, 0, 0, 0, DynStatusCommand},
-    {"echo", 2, kFast | kAnytime, 0, 0, 0, EchoCommand},
-    {"exists", -2, kFastRead, 1, -1, 1, ExistsCommand},
-    {"expire", -3, kFastWrite, 1, 1, 1, ExpireCommand},
-    {"expireat", -3, kFastWrite, 1, 1, 1, ExpireAtCommand},
-    {"flushall", -1, kWrite | kAllKeys, 0, 0, 0, FlushAllCommand},
-    {"flushdb", -1, kWrite | kAllKeys, 0, 0, 0, FlushDbCommand},
-    {"get", 2, kFastRead, 1, 1, 1, GetCommand},
-    {"getdel", 2, kFastWrite, 1, 1, 1, GetDelCommand},
-    {"getex", -2, kFastWrite, 1, 1, 1, GetExCommand},
-    {"getset", 3, kValueWrite | kFast, 1, 1, 1, GetSetCommand},
-    {"hello", -1, kOpening, 0, 0, 0, HelloCommand},
-    {"incr", 2, kValueWrite | kFast, 1, 1, 1, IncrCommand},
-    {"incrby", 3, kValueWrite | kFast, 1, 1, 1, IncrByCommand},
-    {"info", -1, kAnytime, 0, 0, 0, InfoCommand},
-    {"keys", 2, kReadonly | kAllKeys, 0, 0, 0, KeysCommand},
-    {"mget", -2, kFastRead, 1, -1, 1, MGetCommand},
-    {"mset", -3, kValueWrite, 1, -1, 2, MSetCommand},
-    {"persist", 2, kFastWrite, 1, 1, 1, PersistCommand},
-    {"pexpire", -3, kFastWrite, 1, 1, 1, PExpireCommand},
-    {"pexpireat", -3, kFastWrite, 1, 1, 1, PExpireAtCommand},
-    {"ping", -1, kFast | kAnytime, 0, 0, 0, PingCommand},
-    {"psetex", 4, kValueWrite, 1, 1, 1, PSetExCommand},
-    {"pttl", 2, kFastRead, 1, 1, 1, TtlCommand},
-    {"quit", -1, kOpening, 0, 0, 0, QuitCommand},
-    {"readonly", 1, kFast | kAnytime, 0, 0, 0, ReadonlyCommand},
-    {"readwrite", 1, kFast | kAnytime, 0, 0, 0, ReadwriteCommand},
-    {"reset", 1, kOpening, 0, 0, 0, ResetCommand},
-    {"scan", -2, kReadonly | kAllKeys, 0, 0, 0, ScanCommand},
-    {"select", 2, kFast | kAnytime, 0, 0, 0, SelectCommand},
-    {"set", -3, kValueWrite, 1, 1, 1, SetCommand},
-    {"setex", 4, kValueWrite, 1, 1, 1, SetExCommand},
-    {"setnx", 3, kValueWrite | kFast, 1, 1, 1, SetNxCommand},
-    {"shutdown", -1, kAdmin | kNoScript | kAnytime, 0, 0, 0, ShutdownCommand},
-    {"strlen", 2, kFastRead, 1, 1, 1, StrLenCommand},
-    {"time", 1, kFast | kAnytime, 0, 0, 0, TimeCommand},
-    {"ttl", 2, kFastRead, 1, 1, 1, TtlCommand},
-    {"type", 2, kFastRead, 1, 1, 1, TypeCommand},
-    {"unlink", -2, kFastWrite, 1, -1, 1, DelCommand},
+constexpr size_t kMostNameBytes = 64;
+
+// ASCII letters fold by their sixth bit; other characters may collide, which costs a comparison.
+size_t HashName(std::string_view name) {
+  uint32_t hash = static_cast<uint32_t>(name.size());
+  for (const char c : name) hash = hash * 31 + (static_cast<uint8_t>(c) | 0x20u);
+  return hash ^ hash >> 10;
+}
+
+// All families' rows, in order, and a small open-addressed table over their names.
+class Table {
+ public:
+  Table() {
+    for (const CommandFamily& family :
+         {ConnectionCommands(), ClientCommands(), IntrospectionCommands(), ServerCommands(),
+          StringCommands(), KeyCommands(), VersionCommands(), RingCommands(), ClusterCommands()}) {
+      for (const CommandRow& row : family.rows) {
+        commands_.push_back(Command{row, 0, family.group, nullptr, {}});
+      }
+    }
+    const auto by_name = [](const Command& a, const Command& b) { return a.name < b.name; };
+    std::sort(commands_.begin(), commands_.end(), by_name);
+    CHECK(commands_.size() < kBuckets / 2);
+    for (Command& command : commands_) {
+      AddSubcommands(&command);
+      Add(&command);
+    }
+  }
+  Table(const Table&) = delete;
+
+  std::span<const Command> commands() const { return commands_; }
+  size_t count() const { return count_; }
+  const Command* Find(std::string_view name) const {
+    for (size_t bucket = HashName(name) % kBuckets; buckets_[bucket] != nullptr;
+         bucket = (bucket + 1) % kBuckets) {
+      if (EqualsIgnoreCase(buckets_[bucket]->name, name)) return buckets_[bucket];
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr size_t kBuckets = 1024;
+
+  void Add(Command* command) {
+    command->id = count_++;
+    size_t bucket = HashName(command->name) % kBuckets;
+    while (buckets_[bucket] != nullptr) bucket = (bucket + 1) % kBuckets;
+    buckets_[bucket] = command;
+  }
+
+  void AddSubcommands(Command* container) {
+    const std::span<const CommandRow> rows = container->CommandRow::subcommands;
+    if (rows.empty()) return;
+    const std::string& help_name = help_names_.emplace_back(std::string(container->name) + "|help");
+    std::vector<Command>& into = container->subcommands;
+    for (const CommandRow& row : rows) into.push_back({row, 0, container->group, container, {}});
+    into.push_back({{help_name, 2, kAnytime, {}, HelpCommand, "5.0.0", "Prints this help.", "HELP"},
+                    0,
+                    container->group,
+                    container,
+                    {}});
+    std::sort(into.begin(), into.end(),
+              [](const Command& a, const Command& b) { return a.name < b.name; });
+    for (Command& command : into) command.id = count_++;
+  }
+
+  std::vector<Command> commands_;
+  std::deque<std::string> help_names_;
+  std::array<const Command*, kBuckets> buckets_{};
+  uint32_t count_ = 0;
 };
+
+const Table& TheTable() {
+  static const Table kTable;
+  return kTable;
+}
 
 }  // namespace
 
-std::span<const CommandRow> CommandTable() { return kTable; }
+std::span<const Command> CommandTable() { return TheTable().commands(); }
+
+size_t CommandCount() { return TheTable().count(); }
+
+const Command* FindCommand(std::string_view name) {
+  // Longer names are no commands; hashing them would cost what their sender likes.
+  return name.size() <= kMostNameBytes ? TheTable().Find(name) : nullptr;
+}
+
+const Command* FindSubcommand(const Command& container, std::string_view name) {
+  for (const Command& subcommand : container.subcommands) {
+    if (EqualsIgnoreCase(subcommand.short_name(), name)) return &subcommand;
+  }
+  return nullptr;
+}
+
+const Command* FindCommand(std::span<const std::string_view> words) {
+  const Command* const command = FindCommand(words[0]);
+  if (command == nullptr || command->subcommands.empty() || words.size() == 1) return command;
+  return FindSubcommand(*command, words[1]);
+}
 
 }  // namespace cartwheel

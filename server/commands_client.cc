@@ -6,7 +6,6 @@
 #include "server/client_names.h"
 #include "server/command.h"
 #include "server/commands.h"
-#include "server/subcommands.h"
 #include "server/text.h"
 
 namespace cartwheel {
@@ -116,22 +115,88 @@ void SetSwitch(Call& call, bool* value) {
 void ClientNoEvict(Call& call) { SetSwitch(call, &call.session().no_evict); }
 void ClientNoTouch(Call& call) { SetSwitch(call, &call.session().no_touch); }
 
-constexpr Subcommand kClientTable[] = {
-    {"getname", 2, ClientGetName, "GETNAME", "The name of this connection."},
-    {"id", 2, ClientId, "ID", "The id of this connection."},
-    {"info", 2, ClientInfo, "INFO", "This connection, as a line of LIST."},
-    {"list", -2, ClientList, "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <id> ...]",
-     "Connections, a line for each."},
-    {"no-evict", 3, ClientNoEvict, "NO-EVICT (ON|OFF)", "Keeps this client from being evicted."},
-    {"no-touch", 3, ClientNoTouch, "NO-TOUCH (ON|OFF)",
-     "Keeps this client's reads from counting as use of a key."},
-    {"setinfo", 4, ClientSetInfo, "SETINFO (LIB-NAME|LIB-VER) <value>",
-     "Says which library speaks here."},
-    {"setname", 3, ClientSetName, "SETNAME <name>", "Names this connection."},
+constexpr CommandRow kClientTable[] = {
+    {"client|getname",
+     2,
+     kNoScript | kAnytime,
+     {},
+     ClientGetName,
+     "2.6.9",
+     "The name of this connection.",
+     "GETNAME"},
+    {"client|id",
+     2,
+     kNoScript | kAnytime,
+     {},
+     ClientId,
+     "5.0.0",
+     "The id of this connection.",
+     "ID"},
+    {"client|info",
+     2,
+     kNoScript | kAnytime,
+     {},
+     ClientInfo,
+     "6.2.0",
+     "This connection, as a line of LIST.",
+     "INFO"},
+    {"client|list",
+     -2,
+     kAdmin | kNoScript | kAnytime,
+     {},
+     ClientList,
+     "2.4.0",
+     "Connections, a line for each.",
+     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <id> ...]"},
+    {"client|no-evict",
+     3,
+     kAdmin | kNoScript | kAnytime,
+     {},
+     ClientNoEvict,
+     "7.0.0",
+     "Keeps this client from being evicted.",
+     "NO-EVICT (ON|OFF)"},
+    {"client|no-touch",
+     3,
+     kNoScript | kAnytime,
+     {},
+     ClientNoTouch,
+     "7.2.0",
+     "Keeps this client's reads from counting as use of a key.",
+     "NO-TOUCH (ON|OFF)"},
+    {"client|setinfo",
+     4,
+     kNoScript | kAnytime,
+     {},
+     ClientSetInfo,
+     "7.2.0",
+     "Says which library speaks here.",
+     "SETINFO (LIB-NAME|LIB-VER) <value>"},
+    {"client|setname",
+     3,
+     kNoScript | kAnytime,
+     {},
+     ClientSetName,
+     "2.6.9",
+     "Names this connection.",
+     "SETNAME <name>"},
+};
+
+constexpr CommandRow kRows[] = {
+    {"client",
+     -2,
+     0,
+     {},
+     nullptr,
+     "2.4.0",
+     "Names, describes and lists connections.",
+     {},
+     {},
+     kClientTable},
 };
 
 }  // namespace
 
-void ClientCommand(Call& call) { RunSubcommand(call, kClientTable); }
+CommandFamily ClientCommands() { return {"connection", kRows}; }
 
 }  // namespace cartwheel

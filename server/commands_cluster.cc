@@ -14,7 +14,6 @@
 #include "server/commands.h"
 #include "server/replies.h"
 #include "server/ring_view.h"
-#include "server/subcommands.h"
 #include "server/text.h"
 #include "storage/record.h"
 
@@ -220,25 +219,74 @@ void ClusterMeet(Call& call) {
   call.Start(JoinOperation{Address{call.CopyOf(2), static_cast<uint16_t>(bus_port)}}, ReplyDone);
 }
 
-constexpr Subcommand kClusterTable[] = {
-    {"countkeysinslot", 3, ClusterCountKeysInSlot, "COUNTKEYSINSLOT <slot>",
-     "How many keys of a slot this node holds."},
-    {"getkeysinslot", 4, ClusterGetKeysInSlot, "GETKEYSINSLOT <slot> <count>",
-     "Keys of a slot that this node holds."},
-    {"info", 2, ClusterInfo, "INFO", "The cluster in a few numbers."},
-    {"keyslot", 3, ClusterKeySlot, "KEYSLOT <key>", "The slot of a key."},
-    {"links", 2, ClusterLinks, "LINKS", "This node's connections to its peers."},
-    {"meet", -4, ClusterMeet, "MEET <host> <port> [<bus-port>]",
-     "Joins this node, whose ring is empty, to that node's ring."},
-    {"myid", 2, ClusterMyId, "MYID", "The id of this node."},
-    {"nodes", 2, ClusterNodes, "NODES", "A line for each node, with the slots it is first for."},
-    {"shards", 2, ClusterShards, "SHARDS", "Each node with the slots it is first for."},
-    {"slots", 2, ClusterSlots, "SLOTS", "Runs of slots, each with the nodes that hold it."},
+constexpr CommandRow kClusterTable[] = {
+    {"cluster|countkeysinslot",
+     3,
+     kStale,
+     {},
+     ClusterCountKeysInSlot,
+     "3.0.0",
+     "How many keys of a slot this node holds.",
+     "COUNTKEYSINSLOT <slot>"},
+    {"cluster|getkeysinslot",
+     4,
+     kStale,
+     {},
+     ClusterGetKeysInSlot,
+     "3.0.0",
+     "Keys of a slot that this node holds.",
+     "GETKEYSINSLOT <slot> <count>"},
+    {"cluster|info", 2, kStale, {}, ClusterInfo, "3.0.0", "The cluster in a few numbers.", "INFO"},
+    {"cluster|keyslot",
+     3,
+     kStale,
+     {},
+     ClusterKeySlot,
+     "3.0.0",
+     "The slot of a key.",
+     "KEYSLOT <key>"},
+    {"cluster|links",
+     2,
+     kStale,
+     {},
+     ClusterLinks,
+     "7.0.0",
+     "This node's connections to its peers.",
+     "LINKS"},
+    {"cluster|meet",
+     -4,
+     kAdmin | kNoAsyncLoading | kStale,
+     {},
+     ClusterMeet,
+     "3.0.0",
+     "Joins this node, whose ring is empty, to that node's ring.",
+     "MEET <host> <port> [<bus-port>]"},
+    {"cluster|myid", 2, kStale, {}, ClusterMyId, "3.0.0", "The id of this node.", "MYID"},
+    {"cluster|nodes",
+     2,
+     kStale,
+     {},
+     ClusterNodes,
+     "3.0.0",
+     "A line for each node, with the slots it is first for.",
+     "NODES"},
+    {"cluster|shards",
+     2,
+     kStale,
+     {},
+     ClusterShards,
+     "7.0.0",
+     "Each node with the slots it is first for.",
+     "SHARDS"},
+    {"cluster|slots",
+     2,
+     kStale,
+     {},
+     ClusterSlots,
+     "3.0.0",
+     "Runs of slots, each with the nodes that hold it.",
+     "SLOTS"},
 };
-
-}  // namespace
-
-void ClusterCommand(Call& call) { RunSubcommand(call, kClusterTable); }
 
 // Cluster clients send these; every node serves reads and writes of every key.
 void ReadonlyCommand(Call& call) {
@@ -252,5 +300,37 @@ void ReadwriteCommand(Call& call) {
 }
 
 void AskingCommand(Call& call) { call.Reply().Ok(); }
+
+constexpr CommandRow kRows[] = {
+    {"asking",
+     1,
+     kFast | kAnytime,
+     {},
+     AskingCommand,
+     "3.0.0",
+     "Accepted for cluster clients; any node serves any key."},
+    {"cluster",
+     -2,
+     0,
+     {},
+     nullptr,
+     "3.0.0",
+     "Shows the ring in the terms of Redis Cluster.",
+     {},
+     {},
+     kClusterTable},
+    {"readonly",
+     1,
+     kFast | kAnytime,
+     {},
+     ReadonlyCommand,
+     "3.0.0",
+     "Accepted for cluster clients; any node serves reads."},
+    {"readwrite", 1, kFast | kAnytime, {}, ReadwriteCommand, "3.0.0", "Takes READONLY back."},
+};
+
+}  // namespace
+
+CommandFamily ClusterCommands() { return {"cluster", kRows}; }
 
 }  // namespace cartwheel

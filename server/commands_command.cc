@@ -7,9 +7,7 @@
 #include <vector>
 
 #include "base/glob.h"
-#include "server/command_docs.h"
 #include "server/commands.h"
-#include "server/subcommands.h"
 #include "server/text.h"
 
 namespace cartwheel {
@@ -22,26 +20,26 @@ constexpr std::pair<CommandFlag, std::string_view> kFlagNames[] = {
     {kFast, "fast"},   {kNoAuth, "no_auth"},           {kMovableKeys, "movablekeys"},
 };
 
-std::vector<std::string_view> FlagNames(const CommandRow& row) {
+std::vector<std::string_view> FlagNames(const Command& command) {
   std::vector<std::string_view> names;
   for (const auto& [flag, name] : kFlagNames) {
-    if ((row.flags & flag) != 0) names.push_back(name);
+    if ((command.flags & flag) != 0) names.push_back(name);
   }
   return names;
 }
 
 // The ACL categories that follow from the flags and the group.
-std::vector<std::string_view> CategoriesOf(const CommandRow& row) {
+std::vector<std::string_view> CategoriesOf(const Command& command) {
   std::vector<std::string_view> names;
-  const std::string_view group = DocOf(row.name).group;
+  const std::string_view group = command.group;
   if (group == "generic") names.push_back("@keyspace");
-  if ((row.flags & kReadonly) != 0) names.push_back("@read");
-  if ((row.flags & kWrite) != 0) names.push_back("@write");
+  if ((command.flags & kReadonly) != 0) names.push_back("@read");
+  if ((command.flags & kWrite) != 0) names.push_back("@write");
   if (group == "string") names.push_back("@string");
-  if ((row.flags & kAdmin) != 0) names.push_back("@admin");
-  names.push_back((row.flags & kFast) != 0 ? "@fast" : "@slow");
-  const bool whole_keyspace = (row.flags & kAllKeys) != 0 && row.name != "dbsize";
-  if ((row.flags & kAdmin) != 0 || whole_keyspace) names.push_back("@dangerous");
+  if ((command.flags & kAdmin) != 0) names.push_back("@admin");
+  names.push_back((command.flags & kFast) != 0 ? "@fast" : "@slow");
+  const bool whole_keyspace = (command.flags & kAllKeys) != 0 && command.name != "dbsize";
+  if ((command.flags & kAdmin) != 0 || whole_keyspace) names.push_back("@dangerous");
   if (group == "connection") names.push_back("@connection");
   return names;
 }
@@ -56,95 +54,147 @@ void WriteNumber(ReplyWriter* reply, std::string_view name, int64_t value) {
   reply->Integer(value);
 }
 
-// Where the keys stand: our rows all say "from this argument to that one".
-void WriteKeySpecs(ReplyWriter* reply, const CommandRow& row) {
-  if (row.first_key == 0) return reply->Set(0);
-  reply->Set(1);
+constexpr std::pair<KeyFlag, std::string_view> kKeyFlagNames[] = {
+    {kKeyRead, "RO"},
+    {kKeyReadWrite, "RW"},
+    {kKeyOverwrite, "OW"},
+    {kKeyRemove, "RM"},
+    {kKeyAccess, "access"},
+    {kKeyUpdate, "update"},
+    {kKeyInsert, "insert"},
+    {kKeyDelete, "delete"},
+    {kKeyNotKey, "not_key"},
+    {kKeyIncomplete, "incomplete"},
+    {kKeyVariable, "variable_flags"},
+};
+
+std::vector<std::string_view> KeyFlagNames(uint32_t flags) {
+  std::vector<std::string_view> names;
+  for (const auto& [flag, name] : kKeyFlagNames) {
+    if ((flags & flag) != 0) names.push_back(name);
+  }
+  return names;
+}
+
+// Where keys stand: all our ranges go from one argument to another.
+void WriteKeySpec(ReplyWriter* reply, const KeyRange& range) {
   reply->Map(3);
   reply->Bulk("flags");
-  if ((row.flags & kWrite) != 0) {
-    WriteSimpleSet(reply, {"RW", "update"});
-  } else {
-    WriteSimpleSet(reply, {"RO", "access"});
-  }
+  WriteSimpleSet(reply, KeyFlagNames(range.flags));
   reply->Bulk("begin_search");
   reply->Map(2);
   reply->Bulk("type");
   reply->Bulk("index");
   reply->Bulk("spec");
   reply->Map(1);
-  WriteNumber(reply, "index", row.first_key);
+  WriteNumber(reply, "index", range.first);
   reply->Bulk("find_keys");
   reply->Map(2);
   reply->Bulk("type");
   reply->Bulk("range");
   reply->Bulk("spec");
   reply->Map(3);
-  WriteNumber(reply, "lastkey", row.last_key >= 0 ? row.last_key - row.first_key : row.last_key);
-  WriteNumber(reply, "keystep", row.key_step);
+  WriteNumber(reply, "lastkey", range.last >= 0 ? range.last - range.first : range.last);
+  WriteNumber(reply, "keystep", range.step);
   WriteNumber(reply, "limit", 0);
 }
 
-void WriteRow(ReplyWriter* reply, const CommandRow& row) {
+void WriteKeySpecs(ReplyWriter* reply, const Command& command) {
+  const auto& keys = command.keys;
+  reply->Set(static_cast<size_t>(
+      std::count_if(keys.begin(), keys.end(), [](const KeyRange& k) { return k.first != 0; })));
+  for (const KeyRange& range : keys) {
+    if (range.first != 0) WriteKeySpec(reply, range);
+  }
+}
+
+// One range that holds all keys, as Redis 6 told it.
+KeyRange LegacyRange(const Command& command) {
+  KeyRange all = command.keys[0];
+  if (command.keys[1].first != 0) all.last = command.keys[1].last;
+  if (all.first == 0) all.step = 0;
+  return all;
+}
+
+void WriteCommand(ReplyWriter* reply, const Command& command) {
+  const KeyRange range = LegacyRange(command);
   reply->Array(10);
-  reply->Bulk(row.name);
-  reply->Integer(row.arity);
-  WriteSimpleSet(reply, FlagNames(row));
-  reply->Integer(row.first_key);
-  reply->Integer(row.last_key);
-  reply->Integer(row.key_step);
-  WriteSimpleSet(reply, CategoriesOf(row));
+  reply->Bulk(command.name);
+  reply->Integer(command.arity);
+  WriteSimpleSet(reply, FlagNames(command));
+  reply->Integer(range.first);
+  reply->Integer(range.last);
+  reply->Integer(range.step);
+  WriteSimpleSet(reply, CategoriesOf(command));
   reply->Set(0);  // tips
-  WriteKeySpecs(reply, row);
-  reply->Set(0);  // subcommands
+  WriteKeySpecs(reply, command);
+  reply->Set(command.subcommands.size());
+  for (const Command& subcommand : command.subcommands) WriteCommand(reply, subcommand);
 }
 
-void WriteDoc(ReplyWriter* reply, const CommandRow& row) {
-  const CommandDoc& doc = DocOf(row.name);
-  reply->Bulk(row.name);
-  reply->Map(3);
+void WriteDoc(ReplyWriter* reply, const Command& command) {
+  const bool differs = !command.difference.empty();
+  const bool contains = !command.subcommands.empty();
+  reply->Bulk(command.name);
+  reply->Map(3 + (differs ? 1 : 0) + (contains ? 1 : 0));
   reply->Bulk("summary");
-  reply->Bulk(doc.summary);
+  reply->Bulk(command.summary);
   reply->Bulk("since");
-  reply->Bulk(doc.since);
+  reply->Bulk(command.since);
   reply->Bulk("group");
-  reply->Bulk(doc.group);
+  reply->Bulk(command.group);
+  if (differs) {
+    reply->Bulk("cartwheel_difference");
+    reply->Bulk(command.difference);
+  }
+  if (!contains) return;
+  reply->Bulk("subcommands");
+  reply->Map(command.subcommands.size());
+  for (const Command& subcommand : command.subcommands) WriteDoc(reply, subcommand);
 }
 
-void ReplyAllRows(Call& call) {
+// "config|get" is one as well.
+const Command* FindByFullName(std::string_view name) {
+  const size_t bar = name.find('|');
+  const Command* const command = FindCommand(name.substr(0, bar));
+  if (command == nullptr || bar == std::string_view::npos) return command;
+  return FindSubcommand(*command, name.substr(bar + 1));
+}
+
+void ReplyAllCommands(Call& call) {
   ReplyWriter reply = call.Reply();
   reply.Array(CommandTable().size());
-  for (const CommandRow& row : CommandTable()) WriteRow(&reply, row);
+  for (const Command& command : CommandTable()) WriteCommand(&reply, command);
 }
 
 void CommandCount(Call& call) { call.Reply().Integer(static_cast<int64_t>(CommandTable().size())); }
 
 void CommandInfo(Call& call) {
-  if (call.arg_count() == 2) return ReplyAllRows(call);
+  if (call.arg_count() == 2) return ReplyAllCommands(call);
   ReplyWriter reply = call.Reply();
   reply.Array(call.arg_count() - 2);
   for (const std::string_view name : call.args().subspan(2)) {
-    const CommandRow* row = FindCommand(name);
-    if (row == nullptr) {
+    const Command* const command = FindByFullName(name);
+    if (command == nullptr) {
       reply.Null();
     } else {
-      WriteRow(&reply, *row);
+      WriteCommand(&reply, *command);
     }
   }
 }
 
 void CommandDocs(Call& call) {
-  std::vector<const CommandRow*> rows;
+  std::vector<const Command*> commands;
   if (call.arg_count() == 2) {
-    for (const CommandRow& row : CommandTable()) rows.push_back(&row);
+    for (const Command& command : CommandTable()) commands.push_back(&command);
   }
   for (const std::string_view name : call.args().subspan(2)) {
-    const CommandRow* row = FindCommand(name);
-    if (row != nullptr) rows.push_back(row);
+    const Command* const command = FindByFullName(name);
+    if (command != nullptr) commands.push_back(command);
   }
   ReplyWriter reply = call.Reply();
-  reply.Map(rows.size());
-  for (const CommandRow* row : rows) WriteDoc(&reply, *row);
+  reply.Map(commands.size());
+  for (const Command* command : commands) WriteDoc(&reply, *command);
 }
 
 // LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]
@@ -159,16 +209,16 @@ void CommandList(Call& call) {
     return call.Error("ERR syntax error");
   }
   std::vector<std::string_view> names;
-  for (const CommandRow& row : CommandTable()) {
+  for (const Command& command : CommandTable()) {
     bool wanted = !by_module;  // there are no modules
-    if (by_pattern) wanted = GlobMatchesIgnoringCase(call.arg(4), row.name);
+    if (by_pattern) wanted = GlobMatchesIgnoringCase(call.arg(4), command.name);
     if (by_category) {
-      const auto categories = CategoriesOf(row);
+      const auto categories = CategoriesOf(command);
       wanted = std::any_of(categories.begin(), categories.end(), [&](std::string_view category) {
         return EqualsIgnoreCase(category.substr(1), call.arg(4));
       });
     }
-    if (wanted) names.push_back(row.name);
+    if (wanted) names.push_back(command.name);
   }
   ReplyWriter reply = call.Reply();
   reply.Array(names.size());
@@ -177,34 +227,79 @@ void CommandList(Call& call) {
 
 void CommandGetKeys(Call& call) {
   const auto words = call.args().subspan(2);
-  const CommandRow* row = FindCommand(words[0]);
-  if (row == nullptr) return call.Error("ERR Invalid command specified");
-  if (row->first_key == 0) return call.Error("ERR The command has no key arguments");
-  if (!ArityFits(*row, words.size())) {
+  const Command* const command = FindCommand(words);
+  if (command == nullptr) return call.Error("ERR Invalid command specified");
+  if (command->keys[0].first == 0) return call.Error("ERR The command has no key arguments");
+  if (!ArityFits(*command, words.size())) {
     return call.Error("ERR Invalid number of arguments specified for command");
   }
   std::vector<std::string_view> keys;
-  ForEachKey(*row, words.size(), [&](size_t index) { keys.push_back(words[index]); });
+  ForEachKey(*command, words.size(), [&](size_t index) { keys.push_back(words[index]); });
   ReplyWriter reply = call.Reply();
   reply.Array(keys.size());
   for (const std::string_view key : keys) reply.Bulk(key);
 }
 
-constexpr Subcommand kCommandTable[] = {
-    {"count", 2, CommandCount, "COUNT", "How many commands there are."},
-    {"docs", -2, CommandDocs, "DOCS [<command-name> ...]", "What commands do, in words."},
-    {"getkeys", -4, CommandGetKeys, "GETKEYS <full-command>", "The keys of a whole command."},
-    {"info", -2, CommandInfo, "INFO [<command-name> ...]",
-     "Arity, flags and key positions of commands."},
-    {"list", -2, CommandList, "LIST [FILTERBY (MODULE|ACLCAT|PATTERN) <value>]",
-     "The names of commands."},
+constexpr CommandRow kCommandTable[] = {
+    {"command|count",
+     2,
+     kAnytime,
+     {},
+     CommandCount,
+     "2.8.13",
+     "How many commands there are.",
+     "COUNT"},
+    {"command|docs",
+     -2,
+     kAnytime,
+     {},
+     CommandDocs,
+     "7.0.0",
+     "What commands do, in words.",
+     "DOCS [<command-name> ...]"},
+    {"command|getkeys",
+     -4,
+     kAnytime,
+     {},
+     CommandGetKeys,
+     "2.8.13",
+     "The keys of a whole command.",
+     "GETKEYS <full-command>"},
+    {"command|info",
+     -2,
+     kAnytime,
+     {},
+     CommandInfo,
+     "2.8.13",
+     "Arity, flags and key positions of commands.",
+     "INFO [<command-name> ...]"},
+    {"command|list",
+     -2,
+     kAnytime,
+     {},
+     CommandList,
+     "7.0.0",
+     "The names of commands.",
+     "LIST [FILTERBY (MODULE|ACLCAT|PATTERN) <value>]"},
+};
+
+void CommandCommand(Call& call) { ReplyAllCommands(call); }
+
+constexpr CommandRow kRows[] = {
+    {"command",
+     -1,
+     kAnytime,
+     {},
+     CommandCommand,
+     "2.8.13",
+     "Describes the commands of this server.",
+     {},
+     {},
+     kCommandTable},
 };
 
 }  // namespace
 
-void CommandCommand(Call& call) {
-  if (call.arg_count() == 1) return ReplyAllRows(call);
-  RunSubcommand(call, kCommandTable);
-}
+CommandFamily IntrospectionCommands() { return {"server", kRows}; }
 
 }  // namespace cartwheel

@@ -54,8 +54,6 @@ void ReplyHello(Call& call) {
   reply.Bulk(Version());
 }
 
-}  // namespace
-
 void PingCommand(Call& call) {
   if (call.arg_count() > 2) {
     return call.Error("ERR wrong number of arguments for 'ping' command");
@@ -155,5 +153,25 @@ void ResetCommand(Call& call) {
   call.SwitchTo(Resp::k2);
   call.Reply().Simple("RESET");
 }
+
+constexpr CommandRow kRows[] = {
+    {"auth", -2, kOpening, {}, AuthCommand, "1.0.0", "Authenticates the connection."},
+    {"echo", 2, kFast | kAnytime, {}, EchoCommand, "1.0.0", "Answers with its argument."},
+    {"hello",
+     -1,
+     kOpening,
+     {},
+     HelloCommand,
+     "6.0.0",
+     "Greets the server and chooses the protocol version."},
+    {"ping", -1, kFast | kAnytime, {}, PingCommand, "1.0.0", "Answers PONG."},
+    {"quit", -1, kOpening, {}, QuitCommand, "1.0.0", "Closes the connection."},
+    {"reset", 1, kOpening, {}, ResetCommand, "6.2.0", "Puts the connection back to how it began."},
+    {"select", 2, kFast | kAnytime, {}, SelectCommand, "1.0.0", "Chooses the database."},
+};
+
+}  // namespace
+
+CommandFamily ConnectionCommands() { return {"connection", kRows}; }
 
 }  // namespace cartwheel

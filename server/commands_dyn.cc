@@ -135,7 +135,7 @@ void StartPut(Call& call, Kind kind, size_t options) {
   if (!words) return call.Error(words.error().message);
   int64_t expires_at_ms = 0;
   if (words->expiry.given) {
-    const auto time = ExpiryTime(words->expiry, call.row().name, call.now().wall_ms);
+    const auto time = ExpiryTime(words->expiry, call.command().name, call.now().wall_ms);
     if (!time) return call.Error(time.error().message);
     expires_at_ms = *time;
   }
@@ -158,8 +158,6 @@ void ReplyQuorum(Call& call) {
   reply.Bulk("w");
   reply.Integer(session.w != 0 ? session.w : ring.w());
 }
-
-}  // namespace
 
 // DYN.GET key [R n]
 void DynGetCommand(Call& call) {
@@ -198,5 +196,54 @@ void DynQuorumCommand(Call& call) {
   call.session().w = w;
   call.Reply().Ok();
 }
+
+constexpr CommandRow kRows[] = {
+    {"dyn.del",
+     -3,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyDelete)},
+     DynDelCommand,
+     "7.0.0",
+     "Deletes the versions that a context covers."},
+    {"dyn.explain",
+     2,
+     kReadonly,
+     {OneKey(kReadsKey)},
+     DynExplainCommand,
+     "7.0.0",
+     "Shows where a key lives and what each replica holds."},
+    {"dyn.get",
+     -2,
+     kFastRead,
+     {OneKey(kReadsKey)},
+     DynGetCommand,
+     "7.0.0",
+     "Reads every version of a key, and their context."},
+    {"dyn.put",
+     -4,
+     kValueWrite | kFast,
+     {OneKey(kKeyReadWrite | kKeyUpdate)},
+     DynPutCommand,
+     "7.0.0",
+     "Writes a version that replaces those a context covers."},
+    {"dyn.quorum",
+     -1,
+     kFast | kAnytime,
+     {},
+     DynQuorumCommand,
+     "7.0.0",
+     "Sets R and W of this connection."},
+    {"dyn.siblings",
+     2,
+     kFastRead,
+     {OneKey(kReadsKey)},
+     DynSiblingsCommand,
+     "7.0.0",
+     "Describes every version of a key."},
+};
+
+}  // namespace
+
+CommandFamily VersionCommands() { return {"dynamo", kRows}; }
 
 }  // namespace cartwheel

@@ -50,7 +50,7 @@ void ReplyTtl(Call& call, Answer& answer) {
   if (newest == nullptr) return call.Reply().Integer(-2);
   if (newest->expires_at_ms == 0) return call.Reply().Integer(-1);
   const int64_t left_ms = std::max<int64_t>(0, newest->expires_at_ms - call.now().wall_ms);
-  const bool seconds = call.row().name == "ttl";
+  const bool seconds = call.command().name == "ttl";
   call.Reply().Integer(seconds ? (left_ms + 500) / 1000 : left_ms);
 }
 
@@ -62,7 +62,7 @@ void Expire(Call& call, bool seconds, bool absolute) {
   const auto flags = ParseExpireConditions(call.args().subspan(3));
   if (!flags) return call.Error(flags.error().message);
   const ExpiryWord expiry{true, seconds, absolute, call.arg(2)};
-  const auto time = ExpireCommandTime(expiry, call.row().name, call.now().wall_ms);
+  const auto time = ExpireCommandTime(expiry, call.command().name, call.now().wall_ms);
   if (!time) return call.Error(time.error().message);
   call.Start(UpdateOperation{call.KeyAt(1), Update{UpdateKind::kExpire, *flags, {}, 0, *time},
                              call.r(), call.w()},
@@ -137,8 +137,6 @@ void TakeKeysPage(Call& call, Answer& answer) {
   for (const std::string& key : state.found) reply.Bulk(key);
 }
 
-}  // namespace
-
 void DelCommand(Call& call) {
   // A key that is named twice is deleted, and counted, once.
   std::unordered_set<std::string_view> seen;
@@ -187,5 +185,85 @@ void KeysCommand(Call& call) {
   call.state = std::move(state);
   call.Start(ScanOperation{call.db(), 0, kKeysPageCount, call.r()}, TakeKeysPage);
 }
+
+constexpr CommandRow kRows[] = {
+    {"del", -2, kWrite, {AllKeys(kKeyRemove | kKeyDelete)}, DelCommand, "1.0.0", "Deletes keys."},
+    {"exists",
+     -2,
+     kFastRead,
+     {AllKeys(kKeyRead)},
+     ExistsCommand,
+     "1.0.0",
+     "Counts which of the keys have a value."},
+    {"expire",
+     -3,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyUpdate)},
+     ExpireCommand,
+     "1.0.0",
+     "Lets a key expire after seconds."},
+    {"expireat",
+     -3,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyUpdate)},
+     ExpireAtCommand,
+     "1.2.0",
+     "Lets a key expire at a second since 1970."},
+    {"keys",
+     2,
+     kReadonly | kAllKeys,
+     {},
+     KeysCommand,
+     "1.0.0",
+     "Lists the keys that match a pattern."},
+    {"persist",
+     2,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyUpdate)},
+     PersistCommand,
+     "2.2.0",
+     "Lets a key live on for good."},
+    {"pexpire",
+     -3,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyUpdate)},
+     PExpireCommand,
+     "2.6.0",
+     "Lets a key expire after milliseconds."},
+    {"pexpireat",
+     -3,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyUpdate)},
+     PExpireAtCommand,
+     "2.6.0",
+     "Lets a key expire at a millisecond since 1970."},
+    {"pttl",
+     2,
+     kFastRead,
+     {OneKey(kReadsKey)},
+     TtlCommand,
+     "2.6.0",
+     "Milliseconds until a key expires."},
+    {"scan",
+     -2,
+     kReadonly | kAllKeys,
+     {},
+     ScanCommand,
+     "2.8.0",
+     "Lists the keys of the whole ring page by page."},
+    {"ttl", 2, kFastRead, {OneKey(kReadsKey)}, TtlCommand, "1.0.0", "Seconds until a key expires."},
+    {"type", 2, kFastRead, {OneKey(kKeyRead)}, TypeCommand, "1.0.0", "The type of a value."},
+    {"unlink",
+     -2,
+     kFastWrite,
+     {AllKeys(kKeyRemove | kKeyDelete)},
+     DelCommand,
+     "4.0.0",
+     "Deletes keys."},
+};
+
+}  // namespace
+
+CommandFamily KeyCommands() { return {"generic", kRows}; }
 
 }  // namespace cartwheel

@@ -51,8 +51,6 @@ void WriteMember(ReplyWriter* reply, const Member& member, const Node& node) {
   reply->Double(share);
 }
 
-}  // namespace
-
 // DYN.PREFLIST key [ALL]
 void DynPreflistCommand(Call& call) {
   const bool all = call.arg_count() == 3 && EqualsIgnoreCase(call.arg(2), "ALL");
@@ -133,5 +131,61 @@ void DynHistoryCommand(Call& call) {
     reply.Bulk(change.what);
   }
 }
+
+constexpr CommandRow kRows[] = {
+    {"dyn.history",
+     1,
+     kFast | kAnytime,
+     {},
+     DynHistoryCommand,
+     "7.0.0",
+     "Lists the last changes of the cluster."},
+    {"dyn.join",
+     2,
+     kAdmin | kNoScript | kAnytime,
+     {},
+     DynJoinCommand,
+     "7.0.0",
+     "Joins this node to the ring of a peer."},
+    {"dyn.nodes",
+     1,
+     kFast | kAnytime,
+     {},
+     DynNodesCommand,
+     "7.0.0",
+     "Lists the members of the ring."},
+    {"dyn.preflist",
+     -2,
+     kFast | kStale,
+     {OneKey(kKeyRead)},
+     DynPreflistCommand,
+     "7.0.0",
+     "Lists the nodes that hold a key, in order."},
+    {"dyn.repair",
+     1,
+     kAdmin | kNoScript | kStale,
+     {},
+     DynRepairCommand,
+     "7.0.0",
+     "Compares this node with its live peers and repairs."},
+    {"dyn.ring",
+     1,
+     kStale,
+     {},
+     DynRingCommand,
+     "7.0.0",
+     "Lists runs of slots with their preference lists."},
+    {"dyn.status",
+     1,
+     kFast | kAnytime,
+     {},
+     DynStatusCommand,
+     "7.0.0",
+     "Counters of the Dynamo inside."},
+};
+
+}  // namespace
+
+CommandFamily RingCommands() { return {"dynamo", kRows}; }
 
 }  // namespace cartwheel

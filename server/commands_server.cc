@@ -13,7 +13,6 @@
 #include "server/commands.h"
 #include "server/info.h"
 #include "server/replies.h"
-#include "server/subcommands.h"
 #include "server/text.h"
 
 namespace cartwheel {
@@ -105,10 +104,23 @@ void ConfigSet(Call& call) {
   call.Reply().Ok();
 }
 
-constexpr Subcommand kConfigTable[] = {
-    {"get", -3, ConfigGet, "GET <pattern> [<pattern> ...]", "Options that match a pattern."},
-    {"set", -4, ConfigSet, "SET <option> <value> [<option> <value> ...]",
-     "Changes options of this node until it ends."},
+constexpr CommandRow kConfigTable[] = {
+    {"config|get",
+     -3,
+     kAdmin | kNoScript | kAnytime,
+     {},
+     ConfigGet,
+     "2.0.0",
+     "Options that match a pattern.",
+     "GET <pattern> [<pattern> ...]"},
+    {"config|set",
+     -4,
+     kAdmin | kNoScript | kAnytime,
+     {},
+     ConfigSet,
+     "2.0.0",
+     "Changes options of this node until it ends.",
+     "SET <option> <value> [<option> <value> ...]"},
 };
 
 void ReplyCount(Call& call, Answer& answer) {
@@ -122,10 +134,6 @@ void Flush(Call& call, std::optional<uint32_t> db) {
   if (call.arg_count() > 1 && !known) return call.Error("ERR syntax error");
   call.Start(FlushOperation{db}, ReplyDone);
 }
-
-}  // namespace
-
-void ConfigCommand(Call& call) { RunSubcommand(call, kConfigTable); }
 
 void InfoCommand(Call& call) {
   call.Reply().Verbatim("txt", InfoText(call.server(), call.args().subspan(1)));
@@ -167,5 +175,43 @@ void DbSizeCommand(Call& call) { call.Start(CountOperation{call.db()}, ReplyCoun
 
 void FlushAllCommand(Call& call) { Flush(call, std::nullopt); }
 void FlushDbCommand(Call& call) { Flush(call, call.db()); }
+
+constexpr CommandRow kRows[] = {
+    {"config", -2, 0, {}, nullptr, "2.0.0", "Reads and changes options.", {}, {}, kConfigTable},
+    {"dbsize",
+     1,
+     kFastRead | kAllKeys,
+     {},
+     DbSizeCommand,
+     "1.0.0",
+     "Counts the keys of the whole ring."},
+    {"flushall",
+     -1,
+     kWrite | kAllKeys,
+     {},
+     FlushAllCommand,
+     "1.0.0",
+     "Empties all databases, also on nodes that are away."},
+    {"flushdb",
+     -1,
+     kWrite | kAllKeys,
+     {},
+     FlushDbCommand,
+     "1.0.0",
+     "Empties one database, also on nodes that are away."},
+    {"info", -1, kAnytime, {}, InfoCommand, "1.0.0", "Facts and counters of this node."},
+    {"shutdown",
+     -1,
+     kAdmin | kNoScript | kAnytime,
+     {},
+     ShutdownCommand,
+     "1.0.0",
+     "Ends this node cleanly."},
+    {"time", 1, kFast | kAnytime, {}, TimeCommand, "2.6.0", "This node's clock."},
+};
+
+}  // namespace
+
+CommandFamily ServerCommands() { return {"server", kRows}; }
 
 }  // namespace cartwheel

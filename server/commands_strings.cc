@@ -73,7 +73,7 @@ void ReplyNullOrScratchError(Call& call, Answer& answer) {
 
 void SetWithExpiry(Call& call, bool seconds) {
   const ExpiryWord expiry{true, seconds, false, call.arg(2)};
-  const auto expires_at_ms = ExpiryTime(expiry, call.row().name, call.now().wall_ms);
+  const auto expires_at_ms = ExpiryTime(expiry, call.command().name, call.now().wall_ms);
   if (!expires_at_ms) return call.Error(expires_at_ms.error().message);
   StartPut(call, 3, *expires_at_ms);
 }
@@ -81,8 +81,6 @@ void SetWithExpiry(Call& call, bool seconds) {
 void IncrementBy(Call& call, int64_t number) {
   StartUpdate(call, Update{UpdateKind::kIncrement, 0, {}, number, 0});
 }
-
-}  // namespace
 
 void GetCommand(Call& call) {
   call.Start(ReadOperation{call.KeyAt(1), call.r(), false}, ReplyValue);
@@ -175,5 +173,112 @@ void DecrByCommand(Call& call) {
   if (*number == INT64_MIN) return call.Error("ERR decrement would overflow");
   IncrementBy(call, -*number);
 }
+
+constexpr CommandRow kRows[] = {
+    {"append",
+     3,
+     kValueWrite | kFast,
+     {OneKey(kKeyReadWrite | kKeyInsert)},
+     AppendCommand,
+     "2.0.0",
+     "Adds bytes to the end of a value."},
+    {"decr",
+     2,
+     kValueWrite | kFast,
+     {OneKey(kChangesKey)},
+     DecrCommand,
+     "1.0.0",
+     "Takes one from an integer."},
+    {"decrby",
+     3,
+     kValueWrite | kFast,
+     {OneKey(kChangesKey)},
+     DecrByCommand,
+     "1.0.0",
+     "Takes a number from an integer."},
+    {"get",
+     2,
+     kFastRead,
+     {OneKey(kReadsKey)},
+     GetCommand,
+     "1.0.0",
+     "Reads the newest version of a key."},
+    {"getdel",
+     2,
+     kFastWrite,
+     {OneKey(kKeyReadWrite | kKeyAccess | kKeyDelete)},
+     GetDelCommand,
+     "6.2.0",
+     "Reads a value and deletes it."},
+    {"getex",
+     -2,
+     kFastWrite,
+     {OneKey(kChangesKey)},
+     GetExCommand,
+     "6.2.0",
+     "Reads a value and sets when it expires."},
+    {"getset",
+     3,
+     kValueWrite | kFast,
+     {OneKey(kChangesKey)},
+     GetSetCommand,
+     "1.0.0",
+     "Writes a value and answers with the old one."},
+    {"incr",
+     2,
+     kValueWrite | kFast,
+     {OneKey(kChangesKey)},
+     IncrCommand,
+     "1.0.0",
+     "Adds one to an integer."},
+    {"incrby",
+     3,
+     kValueWrite | kFast,
+     {OneKey(kChangesKey)},
+     IncrByCommand,
+     "1.0.0",
+     "Adds a number to an integer."},
+    {"mget", -2, kFastRead, {AllKeys(kReadsKey)}, MGetCommand, "1.0.0", "Reads several keys."},
+    {"mset",
+     -3,
+     kValueWrite,
+     {KeyRange{1, -1, 2, kKeyOverwrite | kKeyUpdate}},
+     MSetCommand,
+     "1.0.1",
+     "Writes several keys, each for itself."},
+    {"psetex",
+     4,
+     kValueWrite,
+     {OneKey(kKeyOverwrite | kKeyUpdate)},
+     PSetExCommand,
+     "2.6.0",
+     "Writes a value that expires after milliseconds."},
+    {"set",
+     -3,
+     kValueWrite,
+     {OneKey(kChangesKey | kKeyVariable)},
+     SetCommand,
+     "1.0.0",
+     "Writes a value over every version."},
+    {"setex",
+     4,
+     kValueWrite,
+     {OneKey(kKeyOverwrite | kKeyUpdate)},
+     SetExCommand,
+     "2.0.0",
+     "Writes a value that expires after seconds."},
+    {"setnx",
+     3,
+     kValueWrite | kFast,
+     {OneKey(kKeyOverwrite | kKeyInsert)},
+     SetNxCommand,
+     "1.0.0",
+     "Writes a value where none is."},
+    {"strlen", 2, kFastRead, {OneKey(kKeyRead)}, StrLenCommand, "2.2.0", "The length of a value."},
+};
+
+}  // namespace
+
+CommandFamily StringCommands() { return {"string", kRows}; }
 
 }  // namespace cartwheel

@@ -36,9 +36,9 @@ std::string UnknownCommandText(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownBytes), shown);
 }
 
-bool HasLongKey(const CommandRow& row, std::span<const std::string_view> args) {
+bool HasLongKey(const Command& command, std::span<const std::string_view> args) {
   bool found = false;
-  ForEachKey(row, args.size(),
+  ForEachKey(command, args.size(),
              [&](size_t index) { found = found || args[index].size() > kMaxKeyBytes; });
   return found;
 }
@@ -111,38 +111,49 @@ void Pipeline::Process() {
 // The command that stands in the parser: refuses it, runs it, or leaves it there for later.
 void Pipeline::Dispatch() {
   const std::span<const std::string_view> args = parser_.arguments();
-  const CommandRow* row = FindCommand(args[0]);
-  if (row == nullptr) {
+  const Command* const command = FindCommand(args);
+  if (command == nullptr || command->handler == nullptr || !ArityFits(*command, args.size())) {
+    return Refuse(args);
+  }
+  if (server_->NeedsAuth(session_) && (command->flags & kNoAuth) == 0) {
+    return ReplyError("NOAUTH Authentication required.");
+  }
+  if (server_->queue_age.overloaded() && (command->flags & (kWrite | kReadonly)) != 0) {
+    ++server_->counters.busy_refusals;
+    return ReplyError("BUSY this node is overloaded, try again later");
+  }
+  if (HasLongKey(*command, args)) return ReplyError("ERR a key may have no more than 65536 bytes");
+  if (Conflicts(*command, args)) {
+    blocked_ = true;
+    return;
+  }
+  Execute(*command);
+}
+
+// No command of ours, or not with so many words.
+void Pipeline::Refuse(std::span<const std::string_view> args) {
+  const Command* const command = FindCommand(args[0]);
+  if (command == nullptr) {
     if (!IsHttp(args[0])) return ReplyError(UnknownCommandText(args));
     closing_ = true;
     return;
   }
-  if (!ArityFits(*row, args.size())) {
-    return ReplyError(fmt::format("ERR wrong number of arguments for '{}' command", row->name));
+  const Command* const named = FindCommand(args);
+  if (named == nullptr) {
+    return ReplyError(fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
+                                  args[1].substr(0, kShownBytes), UpperCase(command->name)));
   }
-  if (server_->NeedsAuth(session_) && (row->flags & kNoAuth) == 0) {
-    return ReplyError("NOAUTH Authentication required.");
-  }
-  if (server_->queue_age.overloaded() && (row->flags & (kWrite | kReadonly)) != 0) {
-    ++server_->counters.busy_refusals;
-    return ReplyError("BUSY this node is overloaded, try again later");
-  }
-  if (HasLongKey(*row, args)) return ReplyError("ERR a key may have no more than 65536 bytes");
-  if (Conflicts(*row, args)) {
-    blocked_ = true;
-    return;
-  }
-  Execute(*row);
+  ReplyError(fmt::format("ERR wrong number of arguments for '{}' command", named->name));
 }
 
-void Pipeline::Execute(const CommandRow& row) {
+void Pipeline::Execute(const Command& command) {
   ++server_->counters.commands_processed;
-  session_.last_command = row.name;
+  session_.last_command = command.name;
   session_.last_command_at_us = server_->now.mono_us;
-  Call* const call = Begin(&row);
+  Call* const call = Begin(&command);
   call->args_ = parser_.arguments();
   call->in_handler_ = true;
-  row.handler(*call);
+  command.handler(*call);
   call->in_handler_ = false;
   if (session_.close_after_reply) closing_ = true;
   parser_.set_authenticated(!server_->NeedsAuth(session_));
@@ -155,12 +166,12 @@ void Pipeline::Execute(const CommandRow& row) {
   executing_ = nullptr;
 }
 
-Call* Pipeline::Begin(const CommandRow* row) {
+Call* Pipeline::Begin(const Command* command) {
   Call* const call = server_->calls.Take();
   call->server_ = server_;
   call->session_ = &session_;
   call->pipeline_ = this;
-  call->row_ = row;
+  call->command_ = command;
   call->resp_ = session_.resp;
   call->db_ = session_.db;
   if (oldest_ == nullptr) {
@@ -182,12 +193,12 @@ void Pipeline::ReplyError(std::string_view line) {
   Finish(call);
 }
 
-bool Pipeline::Conflicts(const CommandRow& row, std::span<const std::string_view> args) const {
+bool Pipeline::Conflicts(const Command& command, std::span<const std::string_view> args) const {
   if (readers_ + writers_ == 0) return false;
-  const bool writes = (row.flags & kWrite) != 0;
-  if ((row.flags & kAllKeys) != 0) return writes || writers_ > 0;
+  const bool writes = (command.flags & kWrite) != 0;
+  if ((command.flags & kAllKeys) != 0) return writes || writers_ > 0;
   bool conflict = false;
-  ForEachKey(row, args.size(), [&](size_t index) {
+  ForEachKey(command, args.size(), [&](size_t index) {
     if (all_keys_writers_ > 0 || (writes && all_keys_readers_ > 0)) conflict = true;
     const auto use = keys_.find(HashKey(session_.db, args[index]));
     if (use != keys_.end() && (writes || use->second.writers > 0)) conflict = true;
@@ -197,12 +208,12 @@ bool Pipeline::Conflicts(const CommandRow& row, std::span<const std::string_view
 
 // A call whose operations were not answered at once holds up others on its keys.
 void Pipeline::Register(Call* call, std::span<const std::string_view> args) {
-  const CommandRow& row = *call->row_;
-  const bool writes = (row.flags & kWrite) != 0;
+  const Command& command = *call->command_;
+  const bool writes = (command.flags & kWrite) != 0;
   call->registered_ = true;
   ++(writes ? writers_ : readers_);
-  if ((row.flags & kAllKeys) != 0) ++(writes ? all_keys_writers_ : all_keys_readers_);
-  ForEachKey(row, args.size(), [&](size_t index) {
+  if ((command.flags & kAllKeys) != 0) ++(writes ? all_keys_writers_ : all_keys_readers_);
+  ForEachKey(command, args.size(), [&](size_t index) {
     const uint64_t hash = HashKey(call->db_, args[index]);
     call->key_hashes_.push_back(hash);
     KeyUse& use = keys_[hash];
@@ -223,9 +234,9 @@ void Pipeline::NoteReply(Call* call) {
 }
 
 void Pipeline::Unregister(Call* call) {
-  const bool writes = (call->row_->flags & kWrite) != 0;
+  const bool writes = (call->command_->flags & kWrite) != 0;
   --(writes ? writers_ : readers_);
-  if ((call->row_->flags & kAllKeys) != 0) --(writes ? all_keys_writers_ : all_keys_readers_);
+  if ((call->command_->flags & kAllKeys) != 0) --(writes ? all_keys_writers_ : all_keys_readers_);
   for (const uint64_t hash : call->key_hashes_) {
     const auto use = keys_.find(hash);
     --(writes ? use->second.writers : use->second.readers);

@@ -90,10 +90,11 @@ class Pipeline {
 
   bool Full() const;
   bool MayGoOn() const { return stalled_ && !blocked_ && !Full(); }
-  bool Conflicts(const CommandRow& row, std::span<const std::string_view> args) const;
+  bool Conflicts(const Command& command, std::span<const std::string_view> args) const;
   void Dispatch();
-  void Execute(const CommandRow& row);
-  Call* Begin(const CommandRow* row);
+  void Refuse(std::span<const std::string_view> args);
+  void Execute(const Command& command);
+  Call* Begin(const Command* command);
   void ReplyError(std::string_view line);
   void Register(Call* call, std::span<const std::string_view> args);
   void Unregister(Call* call);

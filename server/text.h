@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/decimal.h"
@@ -10,6 +11,8 @@
 namespace cartwheel {
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+// ASCII letters only.
+std::string UpperCase(std::string_view text);
 // "host:port" or "[::1]:port".
 std::optional<Address> ParseAddress(std::string_view text);
 

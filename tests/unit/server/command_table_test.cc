@@ -1,34 +1,62 @@
+#include "server/command_table.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "server/command.h"
-#include "server/command_docs.h"
-
 namespace cartwheel {
 namespace {
 
-TEST(CommandTableTest, RowsAreInOrderAndDocumented) {
-  std::string_view last;
-  for (const CommandRow& row : CommandTable()) {
-    EXPECT_LT(last, row.name);
-    last = row.name;
-    EXPECT_EQ(DocOf(row.name).name, row.name);
-    EXPECT_FALSE(DocOf(row.name).summary.empty());
-    EXPECT_NE(row.handler, nullptr);
+// Commands and their subcommands.
+std::vector<const Command*> All() {
+  std::vector<const Command*> all;
+  for (const Command& command : CommandTable()) {
+    all.push_back(&command);
+    for (const Command& subcommand : command.subcommands) all.push_back(&subcommand);
   }
+  return all;
+}
+
+TEST(CommandTableTest, CommandsAreInOrderDocumentedAndNumbered) {
+  std::string_view last;
+  for (const Command& command : CommandTable()) {
+    EXPECT_LT(last, command.name);
+    last = command.name;
+    EXPECT_TRUE(command.handler != nullptr || !command.subcommands.empty()) << command.name;
+  }
+  std::vector<bool> ids(CommandCount(), false);
+  for (const Command* command : All()) {
+    EXPECT_FALSE(command->summary.empty()) << command->name;
+    ASSERT_LT(command->id, ids.size());
+    EXPECT_FALSE(ids[command->id]);
+    ids[command->id] = true;
+  }
+  EXPECT_EQ(All().size(), CommandCount());
 }
 
 TEST(CommandTableTest, AKeyIsAlwaysWithinTheLeastArity) {
-  for (const CommandRow& row : CommandTable()) {
-    const int least = row.arity >= 0 ? row.arity : -row.arity;
-    EXPECT_LT(row.first_key, least) << row.name;
+  for (const Command* command : All()) {
+    const int least = command->arity >= 0 ? command->arity : -command->arity;
+    for (const KeyRange& range : command->keys) EXPECT_LT(range.first, least) << command->name;
     // A row either reads or writes where it touches keys at all.
-    const bool touches = row.first_key != 0 || (row.flags & kAllKeys) != 0;
-    const bool marked = (row.flags & (kReadonly | kWrite)) != 0;
-    EXPECT_TRUE(!touches || marked || row.name == "dyn.preflist") << row.name;
+    const bool touches = command->keys[0].first != 0 || (command->flags & kAllKeys) != 0;
+    const bool marked = (command->flags & (kReadonly | kWrite)) != 0;
+    EXPECT_TRUE(!touches || marked || command->name == "dyn.preflist") << command->name;
   }
+}
+
+TEST(CommandTableTest, SubcommandsAreFoundByTheirContainer) {
+  const std::string_view words[] = {"CLIENT", "Id"};
+  const Command* const found = FindCommand(words);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->name, "client|id");
+  EXPECT_EQ(found->short_name(), "id");
+  EXPECT_EQ(found->container->name, "client");
+  const std::string_view help[] = {"config", "HELP"};
+  ASSERT_NE(FindCommand(help), nullptr);
+  const std::string_view none[] = {"client", "nothing"};
+  EXPECT_EQ(FindCommand(none), nullptr);
 }
 
 TEST(CommandTableTest, NamesAreFoundInAnyCase) {
