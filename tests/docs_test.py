@@ -10,8 +10,9 @@ import sys
 
 
 def commands(root):
-    table = (root / "server/command_table.cc").read_text(encoding="utf-8")
-    return re.findall(r'^    \{"([a-z.]+)",', table, re.M)
+    families = sorted((root / "server").glob("commands_*.cc"))
+    return [name for family in families
+            for name in re.findall(r'^    \{"([a-z.]+)",', family.read_text(encoding="utf-8"), re.M)]
 
 
 def missing_commands(root):
