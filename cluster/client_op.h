@@ -74,6 +74,15 @@ struct FlushOperation {
   std::optional<uint32_t> db;  // nothing: all
 };
 
+// PUBLISH, SPUBLISH: tells every live member, which tells its subscribers; nobody answers, and a
+// message to a node that does not read in time is lost (as in Redis Cluster). Subscribers of this
+// node are the caller's.
+struct PublishOperation {
+  bool sharded = false;
+  std::string channel;
+  std::string message;
+};
+
 // Compares all that this node replicates with its live peers, now. Takes as long as something
 // moves, whatever replica-timeout is.
 struct RepairOperation {};
@@ -81,7 +90,7 @@ struct RepairOperation {};
 struct ClientOp {
   uint64_t id = 0;  // the caller's, returned with the answer
   std::variant<ReadOperation, PutOperation, DeleteOperation, UpdateOperation, ScanOperation,
-               CountOperation, JoinOperation, FlushOperation, RepairOperation>
+               CountOperation, JoinOperation, FlushOperation, RepairOperation, PublishOperation>
       operation;
 };
 

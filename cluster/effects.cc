@@ -24,6 +24,7 @@ void Effects::Clear() {
   sends_to_address.clear();
   answers.clear();
   log.clear();
+  published.clear();
   ring_changed = false;
   stop.reset();
 }

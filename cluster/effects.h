@@ -59,12 +59,20 @@ struct LogLine {
   std::string text;
 };
 
+// A message that a peer's client has published: for the subscribers at this node.
+struct Published {
+  bool sharded = false;
+  std::string channel;
+  std::string message;
+};
+
 struct Effects {
   std::optional<std::string> control;  // the node's whole control image, replacing the last one
   Outbox outbox;
   std::vector<SendToAddress> sends_to_address;
   std::vector<Answer> answers;
   std::vector<LogLine> log;
+  std::vector<Published> published;
   bool ring_changed = false;        // Node::state() is another one now
   std::optional<std::string> stop;  // this node must exit 1, and why (it was removed)
 

@@ -261,6 +261,9 @@ void Encode(const TreeResponse& m, std::string* out) {
 void Encode(const FetchRequest& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.positions}, out);
 }
+void Encode(const Publish& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.epoch).Number(m.sharded ? 1 : 0), {m.channel, m.message}, out);
+}
 
 uint8_t FrameType(Fields fields) {
   if (fields.empty() || fields[0].empty()) return 0;
@@ -483,6 +486,14 @@ bool Decode(Fields fields, FetchRequest* m) {
   m->request = in.Number();
   m->epoch = in.Number();
   m->positions = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, Publish* m) {
+  Parts in(fields);
+  m->epoch = in.Number();
+  m->sharded = in.Flag();
+  m->channel = in.Field();
+  m->message = in.Field();
   return in.ok();
 }
 

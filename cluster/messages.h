@@ -254,6 +254,15 @@ struct FetchRequest {
   std::string_view positions;  // kPositionBytes each
 };
 
+// A client of the sender has published this.
+struct Publish {
+  static constexpr uint8_t kType = 55;
+  uint64_t epoch = 0;
+  bool sharded = false;
+  std::string_view channel;
+  std::string_view message;
+};
+
 // Cluster state: cluster/control_messages.h, types 30 and up. Handshake: cluster/hello.h, 1 and 2.
 
 // Appends the message as a whole frame.
@@ -280,6 +289,7 @@ void Encode(const ReapCommit& message, std::string* out);
 void Encode(const TreeRequest& message, std::string* out);
 void Encode(const TreeResponse& message, std::string* out);
 void Encode(const FetchRequest& message, std::string* out);
+void Encode(const Publish& message, std::string* out);
 
 // The fields of a frame that came.
 using Fields = std::span<const std::string_view>;
@@ -313,6 +323,7 @@ bool Decode(Fields fields, ReapCommit* message);
 bool Decode(Fields fields, TreeRequest* message);
 bool Decode(Fields fields, TreeResponse* message);
 bool Decode(Fields fields, FetchRequest* message);
+bool Decode(Fields fields, Publish* message);
 
 enum class Decoding { kDone, kMalformed, kUnknownType };
 
@@ -348,6 +359,7 @@ Decoding DecodeData(Fields fields, Visit&& visit) {
     case TreeRequest::kType: return decode(TreeRequest());
     case TreeResponse::kType: return decode(TreeResponse());
     case FetchRequest::kType: return decode(FetchRequest());
+    case Publish::kType: return decode(Publish());
     default: return Decoding::kUnknownType;
   }
 }

@@ -85,7 +85,12 @@ struct Node::Parts {
   void Dispatch(const Turn& turn, const LinkUp& link);
   void Dispatch(const Turn& turn, const LinkLost& link);
 
+  void Spread(const Turn& turn, uint64_t client, const PublishOperation& operation);
+
   // The data messages, one overload each.
+  void On(const Turn& turn, NodeId, const Publish& m) {
+    turn.effects->published.push_back({m.sharded, std::string(m.channel), std::string(m.message)});
+  }
   void On(const Turn& turn, NodeId from, const ReadRequest& m) { service.OnRead(turn, from, m); }
   void On(const Turn& turn, NodeId, const CompareRequest& m) { service.OnCompare(turn, m); }
   void On(const Turn& turn, NodeId from, const MintRequest& m) { service.OnMint(turn, from, m); }
@@ -197,11 +202,25 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
           ranges.Start(turn, op.id, operation);
         } else if constexpr (std::is_same_v<Operation, RepairOperation>) {
           anti_entropy.StartRepair(turn, op.id);
+        } else if constexpr (std::is_same_v<Operation, PublishOperation>) {
+          Spread(turn, op.id, operation);
         } else if constexpr (!std::is_same_v<Operation, JoinOperation>) {
           coordinator.Start(turn, op.id, std::move(operation));
         }
       },
       op.operation);
+}
+
+void Node::Parts::Spread(const Turn& turn, uint64_t client, const PublishOperation& operation) {
+  for (const Member& member : context.state->members) {
+    if (member.id == context.self() || !context.liveness.IsAlive(member.id)) continue;
+    turn.Request(member.id, Publish{.epoch = context.epoch(),
+                                    .sharded = operation.sharded,
+                                    .channel = operation.channel,
+                                    .message = operation.message});
+  }
+  turn.effects->answers.emplace_back().id = client;
+  turn.effects->answers.back().result = Done{};
 }
 
 void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {

@@ -15,7 +15,7 @@ using AnyMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
                  CountRequest, CountResponse, Ping, Pong, HoldsRequest, HoldsResponse, ReapRequest,
-                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest>;
+                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest, Publish>;
 
 std::string FrameOf(const AnyMessage& message) {
   std::string frame;
@@ -54,6 +54,7 @@ std::vector<AnyMessage> Samples() {
   scanned.next = kCursorEnd;
   scanned.entries = {{"a", "object"}, {std::string_view("\0b", 2), ""}};
   return {
+      Publish{4, true, "channel", std::string_view("\0m", 2)},
       ReadRequest{1, 2, UINT64_MAX, true, 15, "key"},
       ReadResponse{1, ReadStatus::kObject, true, "object"},
       ReadResponse{1, ReadStatus::kSame, false, {}},
