@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "server/command.h"
+#include "server/command_stats.h"
 #include "server/pipeline.h"
 
 namespace cartwheel {
@@ -36,8 +37,22 @@ void Call::Join(Operation operation, Joined done) {
   server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
 }
 
+void Call::Later(int64_t delay_us, Joined then) {
+  ++outstanding_;
+  server_->timers.Add(server_->now.mono_us + delay_us, [this, then] {
+    --outstanding_;
+    if (pipeline_ == nullptr) {  // nobody waits for the reply any more
+      if (outstanding_ == 0) server_->calls.Return(this);
+      return;
+    }
+    then(*this);
+    if (outstanding_ == 0) pipeline_->Finish(this);
+  });
+}
+
 void Call::Error(std::string_view line) {
-  ++server_->counters.errors_replied;
+  failed_ = true;
+  NoteError(server_, line);
   Reply().Error(line);
 }
 
@@ -92,6 +107,11 @@ void Call::Reset() {
   held_bytes_ = 0;
   reserved_bytes_ = 0;
   registered_ = false;
+  muted_ = false;
+  failed_ = false;
+  replayed_ = false;
+  ends_array_ = false;
+  shown_words_.clear();
   finished_ = false;
   key_hashes_.clear();
 }

@@ -39,6 +39,7 @@ void Client::Start(uint64_t id) {
   uv_os_fd_t fd = -1;
   uv_fileno(&handle_.any, &fd);
   own.fd = fd;
+  own.unix_socket = unix_socket_;
   if (unix_socket_) {
     own.address = own.local_address = server_->options.unixsocket + ":0";
   } else {

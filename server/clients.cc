@@ -146,7 +146,8 @@ void Clients::Flush(uint64_t stored) {
 
 // client-output-buffer-limit: true when the client has too much unread output.
 bool Clients::OverLimit(Client* client) {
-  const OutputLimit& limit = server_->options.output_limits.normal;
+  const OutputLimits& limits = server_->options.output_limits;
+  const OutputLimit& limit = client->session().Subscriptions() > 0 ? limits.pubsub : limits.normal;
   const size_t bytes = client->output_bytes();
   const bool over_soft = limit.soft_bytes > 0 && bytes > limit.soft_bytes;
   if (!over_soft) {
@@ -176,6 +177,17 @@ void Clients::Sweep() {
       client->ReleaseMemory();
     }
   }
+}
+
+bool Clients::CloseNow(uint64_t id) {
+  for (const auto& client : clients_) {
+    if (client->session().id != id || client->closing()) continue;
+    client->Close();
+    // It is gone from now on, whenever the loop lets go of its socket.
+    if (server_->sessions.erase(id) > 0) --served_;
+    return true;
+  }
+  return false;
 }
 
 void Clients::Finish() {

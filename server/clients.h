@@ -32,6 +32,9 @@ class Clients {
   // For how long operations of the core have been too many for all clients that want some.
   int64_t PressedForUs();
 
+  // CLIENT KILL; false when there is none.
+  bool CloseNow(uint64_t id);
+
   // Once a second: `timeout`, and the soft output limit.
   void Sweep();
   // No command begins any more; clients close when their last answer is written.

@@ -57,6 +57,9 @@ class Call {
   Session& session() const { return *session_; }
   Server& server() const { return *server_; }
   const Now& now() const { return server_->now; }
+  Pipeline& pipeline() const { return *pipeline_; }
+  // It is run by EXEC: it may not wait for what others will do.
+  bool in_transaction() const { return replayed_; }
   // What DYN.QUORUM set for this connection, 0: the default.
   uint8_t r() const { return session_->r; }
   uint8_t w() const { return session_->w; }
@@ -68,6 +71,9 @@ class Call {
   void Join(Operation operation, Joined done);
   std::vector<Answer>& answers() { return answers_; }
   size_t outstanding() const { return outstanding_; }
+
+  // Runs `then` in a while. Until then the call is outstanding.
+  void Later(int64_t delay_us, Joined then);
 
   // --- scratch: empty at the start ---
   int64_t counter = 0;
@@ -81,6 +87,8 @@ class Call {
   // --- the reply, in the protocol version in force when the call began ---
   ReplyWriter Reply() { return ReplyWriter(reply_, resp_); }
   void Error(std::string_view line);  // Reply().Error, counted
+  // CLIENT REPLY: whether this call's own reply is sent.
+  void Mute(bool muted) { muted_ = muted; }
   // HELLO: this reply and all later ones of the connection are in `version`.
   void SwitchTo(Resp version) { session_->resp = resp_ = version; }
 
@@ -126,6 +134,12 @@ class Call {
 
   Call* next_ = nullptr;  // the one after it on its connection
   bool in_handler_ = false;
+  bool muted_ = false;
+  bool failed_ = false;
+  bool replayed_ = false;    // run by EXEC
+  bool ends_array_ = false;  // as the last one
+  int64_t begun_us_ = 0;
+  std::string shown_words_;  // packed, for the slow log
   bool registered_ = false;  // its keys are held up
   bool finished_ = false;
   std::string* reply_ = nullptr;  // the connection's output while this call is its oldest

@@ -82,16 +82,25 @@ inline constexpr uint32_t kFastRead = kReadonly | kFast;
 inline constexpr uint32_t kFastWrite = kWrite | kFast;
 inline constexpr uint32_t kValueWrite = kWrite | kDenyOom;
 
+// All keys of a command: one range, or two that are treated differently (COPY, BITOP).
+struct KeyRanges : std::array<KeyRange, 2> {
+  constexpr KeyRanges() : array{} {}
+  constexpr KeyRanges(KeyRange range) : array{range} {}
+  constexpr KeyRanges(KeyRange a, KeyRange b) : array{a, b} {}
+};
+inline constexpr KeyRanges kNoKeys;
+
 inline constexpr uint32_t kReadsKey = kKeyRead | kKeyAccess;
 inline constexpr uint32_t kChangesKey = kKeyReadWrite | kKeyAccess | kKeyUpdate;
 constexpr KeyRange OneKey(uint32_t flags) { return {1, 1, 1, flags}; }
 constexpr KeyRange AllKeys(uint32_t flags) { return {1, -1, 1, flags}; }
+constexpr KeyRange EverySecondKey(uint32_t flags) { return {1, -1, 2, flags}; }
 
 struct CommandRow {
   std::string_view name;  // lower case; of a subcommand "client|id"
   int arity;              // Redis's convention: all words count, -n is "at least n"
   uint32_t flags;
-  std::array<KeyRange, 2> keys;
+  KeyRanges keys;
   Handler handler;         // nullptr: only its subcommands do something
   std::string_view since;  // the version of Redis
   std::string_view summary;

@@ -9,6 +9,9 @@ CommandFamily ConnectionCommands();     // commands_connection.cc
 CommandFamily ClientCommands();         // commands_client.cc
 CommandFamily IntrospectionCommands();  // commands_command.cc
 CommandFamily ServerCommands();         // commands_server.cc
+CommandFamily TransactionCommands();    // commands_transactions.cc
+CommandFamily PubSubCommands();         // commands_pubsub.cc
+CommandFamily WaitCommands();           // commands_wait.cc
 CommandFamily StringCommands();         // commands_strings.cc
 CommandFamily KeyCommands();            // commands_keys.cc
 CommandFamily VersionCommands();        // commands_dyn.cc

@@ -8,6 +8,7 @@
 #include "server/client_names.h"
 #include "server/command.h"
 #include "server/commands.h"
+#include "server/pipeline.h"
 #include "server/text.h"
 #include "server/version.h"
 
@@ -58,7 +59,13 @@ void PingCommand(Call& call) {
   if (call.arg_count() > 2) {
     return call.Error("ERR wrong number of arguments for 'ping' command");
   }
-  if (call.arg_count() == 2) {
+  const bool subscribed = call.session().resp == Resp::k2 && call.session().Subscriptions() > 0;
+  if (subscribed) {  // what comes on such a connection are arrays alone
+    ReplyWriter reply = call.Reply();
+    reply.Array(2);
+    reply.Bulk("pong");
+    reply.Bulk(call.arg_count() == 2 ? call.arg(1) : "");
+  } else if (call.arg_count() == 2) {
     call.Reply().Bulk(call.arg(1));
   } else {
     call.Reply().Simple("PONG");
@@ -150,24 +157,27 @@ void ResetCommand(Call& call) {
   session.r = 0;
   session.w = 0;
   session.name.clear();
+  session.reply_off = false;
+  session.transaction = {};
+  session.monitor = false;
+  call.server().monitors.erase(&call.pipeline());
+  call.server().pubsub.UnsubscribeAll(&call.pipeline());
   call.SwitchTo(Resp::k2);
   call.Reply().Simple("RESET");
 }
 
 constexpr CommandRow kRows[] = {
-    {"auth", -2, kOpening, {}, AuthCommand, "1.0.0", "Authenticates the connection."},
-    {"echo", 2, kFast | kAnytime, {}, EchoCommand, "1.0.0", "Answers with its argument."},
-    {"hello",
-     -1,
-     kOpening,
-     {},
-     HelloCommand,
-     "6.0.0",
+    {"auth", -2, kOpening, kNoKeys, AuthCommand, "1.0.0", "Authenticates the connection."},
+    {"echo", 2, kFast | kAnytime, kNoKeys, EchoCommand, "1.0.0", "Answers with its argument."},
+    {"hello", -1, kOpening, kNoKeys, HelloCommand, "6.0.0",
      "Greets the server and chooses the protocol version."},
-    {"ping", -1, kFast | kAnytime, {}, PingCommand, "1.0.0", "Answers PONG."},
-    {"quit", -1, kOpening, {}, QuitCommand, "1.0.0", "Closes the connection."},
-    {"reset", 1, kOpening, {}, ResetCommand, "6.2.0", "Puts the connection back to how it began."},
-    {"select", 2, kFast | kAnytime, {}, SelectCommand, "1.0.0", "Chooses the database."},
+    {"ping", -1, kFast | kAnytime | kWhileSubscribed, kNoKeys, PingCommand, "1.0.0",
+     "Answers PONG."},
+    {"quit", -1, kOpening | kWhileSubscribed | kEndsMulti, kNoKeys, QuitCommand, "1.0.0",
+     "Closes the connection."},
+    {"reset", 1, kOpening | kWhileSubscribed | kEndsMulti | kBarrier, kNoKeys, ResetCommand,
+     "6.2.0", "Puts the connection back to how it began."},
+    {"select", 2, kFast | kAnytime, kNoKeys, SelectCommand, "1.0.0", "Chooses the database."},
 };
 
 }  // namespace

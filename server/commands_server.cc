@@ -12,6 +12,7 @@
 #include "server/command.h"
 #include "server/commands.h"
 #include "server/info.h"
+#include "server/pipeline.h"
 #include "server/replies.h"
 #include "server/text.h"
 
@@ -105,22 +106,10 @@ void ConfigSet(Call& call) {
 }
 
 constexpr CommandRow kConfigTable[] = {
-    {"config|get",
-     -3,
-     kAdmin | kNoScript | kAnytime,
-     {},
-     ConfigGet,
-     "2.0.0",
-     "Options that match a pattern.",
-     "GET <pattern> [<pattern> ...]"},
-    {"config|set",
-     -4,
-     kAdmin | kNoScript | kAnytime,
-     {},
-     ConfigSet,
-     "2.0.0",
-     "Changes options of this node until it ends.",
-     "SET <option> <value> [<option> <value> ...]"},
+    {"config|get", -3, kAdmin | kNoScript | kAnytime, kNoKeys, ConfigGet, "2.0.0",
+     "Options that match a pattern.", "GET <pattern> [<pattern> ...]"},
+    {"config|set", -4, kAdmin | kNoScript | kAnytime, kNoKeys, ConfigSet, "2.0.0",
+     "Changes options of this node until it ends.", "SET <option> <value> [<option> <value> ...]"},
 };
 
 void ReplyCount(Call& call, Answer& answer) {
@@ -176,38 +165,29 @@ void DbSizeCommand(Call& call) { call.Start(CountOperation{call.db()}, ReplyCoun
 void FlushAllCommand(Call& call) { Flush(call, std::nullopt); }
 void FlushDbCommand(Call& call) { Flush(call, call.db()); }
 
+// Shows this connection every command of this node's clients, until RESET or the end.
+void MonitorCommand(Call& call) {
+  call.session().monitor = true;
+  call.server().monitors.insert(&call.pipeline());
+  call.Reply().Ok();
+}
+
 constexpr CommandRow kRows[] = {
-    {"config", -2, 0, {}, nullptr, "2.0.0", "Reads and changes options.", {}, {}, kConfigTable},
-    {"dbsize",
-     1,
-     kFastRead | kAllKeys,
-     {},
-     DbSizeCommand,
-     "1.0.0",
+    {"config", -2, 0, kNoKeys, nullptr, "2.0.0", "Reads and changes options.", "", "",
+     kConfigTable},
+    {"dbsize", 1, kFastRead | kAllKeys, kNoKeys, DbSizeCommand, "1.0.0",
      "Counts the keys of the whole ring."},
-    {"flushall",
-     -1,
-     kWrite | kAllKeys,
-     {},
-     FlushAllCommand,
-     "1.0.0",
+    {"flushall", -1, kWrite | kAllKeys, kNoKeys, FlushAllCommand, "1.0.0",
      "Empties all databases, also on nodes that are away."},
-    {"flushdb",
-     -1,
-     kWrite | kAllKeys,
-     {},
-     FlushDbCommand,
-     "1.0.0",
+    {"flushdb", -1, kWrite | kAllKeys, kNoKeys, FlushDbCommand, "1.0.0",
      "Empties one database, also on nodes that are away."},
-    {"info", -1, kAnytime, {}, InfoCommand, "1.0.0", "Facts and counters of this node."},
-    {"shutdown",
-     -1,
-     kAdmin | kNoScript | kAnytime,
-     {},
-     ShutdownCommand,
-     "1.0.0",
+    {"info", -1, kAnytime, kNoKeys, InfoCommand, "1.0.0", "Facts and counters of this node."},
+    {"monitor", 1, kAdmin | kNoScript | kAnytime | kBarrier, kNoKeys, MonitorCommand, "1.0.0",
+     "Shows the commands of all clients of this node.", "",
+     "shows what the clients of this node send; what other nodes do for them is not shown"},
+    {"shutdown", -1, kAdmin | kNoScript | kAnytime, kNoKeys, ShutdownCommand, "1.0.0",
      "Ends this node cleanly."},
-    {"time", 1, kFast | kAnytime, {}, TimeCommand, "2.6.0", "This node's clock."},
+    {"time", 1, kFast | kAnytime, kNoKeys, TimeCommand, "2.6.0", "This node's clock."},
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ void Driver::Deliver() {
 bool Driver::HasWork() const {
   return clients_->AnyWoken() || effects_.control || !effects_.answers.empty() ||
          !effects_.outbox.sends.empty() || !effects_.sends_to_address.empty() ||
-         !effects_.log.empty() || effects_.stop;
+         !effects_.log.empty() || !effects_.published.empty() || effects_.stop;
 }
 
 void Driver::EndTurn() {
@@ -90,6 +90,10 @@ void Driver::CarryOut() {
   const Sequences reached = engine_->sequences();
   ReleaseSends(reached);
   bus_->Flush();
+  for (const Published& published : effects_.published) {
+    server_.pubsub.Publish(published.sharded, published.channel, published.message);
+  }
+  effects_.published.clear();
   clients_->Flush(reached.stored);
 
   for (const LogLine& line : effects_.log) LogText(line.level, line.text);
@@ -133,7 +137,7 @@ void Driver::ReleaseSends(const Sequences& reached) {
 
 // The timer is set anew only for an earlier deadline; one that fires too early does no harm.
 void Driver::ArmTimer() {
-  const int64_t deadline_us = node_->NextDeadline();
+  const int64_t deadline_us = std::min(node_->NextDeadline(), server_.timers.NextDue());
   if (deadline_us >= armed_for_us_) return;
   armed_for_us_ = deadline_us;
   const int64_t delay_ms = std::max<int64_t>((deadline_us - server_.now.mono_us + 999) / 1000, 1);
@@ -144,6 +148,7 @@ void Driver::ArmTimer() {
         auto* self = static_cast<Driver*>(timer->data);
         self->armed_for_us_ = INT64_MAX;
         self->RefreshTime();
+        self->server_.timers.RunDue(self->server_.now.mono_us);
         self->Step(Tick{});
       },
       static_cast<uint64_t>(delay_ms), 0);

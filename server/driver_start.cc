@@ -241,6 +241,7 @@ void Driver::Listen() {
   events.activity = [this] { RefreshTime(); };
   bus_ = std::make_unique<Bus>(&loop_, &server_, std::move(events));
   server_.list_links = [this] { return bus_->Links(); };
+  server_.close_client = [this](uint64_t id) { return clients_->CloseNow(id); };
 
   const auto accept_client = [](uv_stream_t* listener, void* context) {
     static_cast<Clients*>(context)->Accept(listener, listener->type == UV_NAMED_PIPE);

@@ -7,13 +7,14 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "server/clocks.h"
+#include "server/command_stats.h"
+#include "server/shown_words.h"
 #include "server/text.h"
 
 namespace cartwheel {
 namespace {
 
-// An idle connection keeps no more of its output buffer than this.
-constexpr size_t kKeptOutputBytes = 32 << 10;
 constexpr size_t kShownBytes = 128;  // of an unknown command, and of its arguments
 constexpr size_t kMaxKeyBytes = 64 << 10;
 
@@ -48,6 +49,32 @@ bool IsHttp(std::string_view name) {
   return EqualsIgnoreCase(name, "post") || EqualsIgnoreCase(name, "host:");
 }
 
+// As Redis prints a string for people: quoted, with escapes.
+void AppendQuoted(std::string_view text, std::string* out) {
+  *out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '\\':
+      case '"':
+        *out += '\\';
+        *out += c;
+        break;
+      case '\n': *out += "\\n"; break;
+      case '\r': *out += "\\r"; break;
+      case '\t': *out += "\\t"; break;
+      case '\a': *out += "\\a"; break;
+      case '\b': *out += "\\b"; break;
+      default:
+        if (c >= ' ' && c <= '~') {
+          *out += c;
+        } else {
+          fmt::format_to(std::back_inserter(*out), "\\x{:02x}", static_cast<uint8_t>(c));
+        }
+    }
+  }
+  *out += '"';
+}
+
 }  // namespace
 
 Pipeline::Pipeline(Server* server, std::function<void()> wake)
@@ -56,6 +83,9 @@ Pipeline::Pipeline(Server* server, std::function<void()> wake)
 }
 
 Pipeline::~Pipeline() {
+  server_->pubsub.UnsubscribeAll(this);
+  server_->monitors.erase(this);
+  server_->pause.waiting.erase(this);
   while (oldest_ != nullptr) {
     Call* call = std::exchange(oldest_, oldest_->next_);
     if (call->finished_) {
@@ -72,58 +102,61 @@ bool Pipeline::Full() const {
   // An overloaded node refuses commands instead of holding them up.
   const bool others = server_->calls.Full() && !server_->queue_age.overloaded();
   return others || calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
-         output_.size() >= (hard_bytes > 0 ? hard_bytes : kMaxOutputBytes);
+         output_bytes() >= (hard_bytes > 0 ? hard_bytes : kMaxOutputBytes);
 }
 
 void Pipeline::Process() {
   CHECK(!processing_);
   processing_ = true;
   parser_.set_max_bulk_bytes(server_->options.proto_max_bulk_bytes);
+  stamp_us_ = MonotonicUs();
   stalled_ = true;
-  while (!closing_ && granted_ > 0 && !Full()) {
-    if (!blocked_) {
-      const RequestParser::Outcome outcome = parser_.Next();
-      if (outcome == RequestParser::Outcome::kNeedMore) {
-        stalled_ = false;
-        break;
-      }
-      if (outcome == RequestParser::Outcome::kTooLarge) {
-        ReplyError("ERR " + parser_.error());
-        continue;
-      }
-      if (outcome == RequestParser::Outcome::kError) {
-        ReplyError("ERR " + parser_.error());
-        closing_ = true;
-        break;
-      }
-    }
+  while (MayBegin()) {
+    if (!blocked_ && !NextCommand()) break;
     blocked_ = false;
+    const bool replayed = !replay_.empty();
     Dispatch();
     if (blocked_) break;
+    if (replayed) replay_.pop_front();
     --granted_;
   }
   session_.input_bytes = parser_.pending_bytes();
   session_.input_allocated_bytes = parser_.allocated_bytes();
-  session_.output_bytes = output_.size();
+  session_.output_bytes = output_bytes();
   processing_ = false;
 }
 
-// The command that stands in the parser: refuses it, runs it, or leaves it there for later.
+// True when words_ holds the next command.
+bool Pipeline::NextCommand() {
+  if (!replay_.empty()) {
+    const std::vector<std::string>& words = replay_.front().words;
+    replay_words_.assign(words.begin(), words.end());
+    words_ = replay_words_;
+    return true;
+  }
+  while (MayBegin()) {
+    switch (parser_.Next()) {
+      case RequestParser::Outcome::kCommand: words_ = parser_.arguments(); return true;
+      case RequestParser::Outcome::kNeedMore: stalled_ = false; return false;
+      case RequestParser::Outcome::kTooLarge: ReplyError("ERR " + parser_.error()); break;
+      case RequestParser::Outcome::kError:
+        ReplyError("ERR " + parser_.error());
+        closing_ = true;
+        return false;
+    }
+  }
+  return false;
+}
+
+// The command in words_: refuses it, queues it, runs it, or leaves it there for later.
 void Pipeline::Dispatch() {
-  const std::span<const std::string_view> args = parser_.arguments();
-  const Command* const command = FindCommand(args);
-  if (command == nullptr || command->handler == nullptr || !ArityFits(*command, args.size())) {
-    return Refuse(args);
+  const Command* const command = FindCommand(words_);
+  if (command == nullptr || command->handler == nullptr || !ArityFits(*command, words_.size())) {
+    return Refuse(words_);
   }
-  if (server_->NeedsAuth(session_) && (command->flags & kNoAuth) == 0) {
-    return ReplyError("NOAUTH Authentication required.");
-  }
-  if (server_->queue_age.overloaded() && (command->flags & (kWrite | kReadonly)) != 0) {
-    ++server_->counters.busy_refusals;
-    return ReplyError("BUSY this node is overloaded, try again later");
-  }
-  if (HasLongKey(*command, args)) return ReplyError("ERR a key may have no more than 65536 bytes");
-  if (Conflicts(*command, args)) {
+  if (const std::string line = WhyNot(*command); !line.empty()) return Reject(*command, line);
+  if (session_.transaction.open && (command->flags & kEndsMulti) == 0) return Queue(*command);
+  if (IsPaused(*command) || Conflicts(*command)) {
     blocked_ = true;
     return;
   }
@@ -131,27 +164,89 @@ void Pipeline::Dispatch() {
 }
 
 // No command of ours, or not with so many words.
-void Pipeline::Refuse(std::span<const std::string_view> args) {
-  const Command* const command = FindCommand(args[0]);
+void Pipeline::Refuse(std::span<const std::string_view> words) {
+  const Command* const command = FindCommand(words[0]);
   if (command == nullptr) {
-    if (!IsHttp(args[0])) return ReplyError(UnknownCommandText(args));
+    session_.transaction.aborted = true;
+    if (!IsHttp(words[0])) return ReplyError(UnknownCommandText(words));
     closing_ = true;
     return;
   }
-  const Command* const named = FindCommand(args);
+  const Command* const named = FindCommand(words);
   if (named == nullptr) {
-    return ReplyError(fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                                  args[1].substr(0, kShownBytes), UpperCase(command->name)));
+    return Reject(*command, fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
+                                        words[1].substr(0, kShownBytes), UpperCase(command->name)));
   }
-  ReplyError(fmt::format("ERR wrong number of arguments for '{}' command", named->name));
+  Reject(*named, fmt::format("ERR wrong number of arguments for '{}' command", named->name));
+}
+
+void Pipeline::Reject(const Command& command, std::string_view line) {
+  session_.transaction.aborted = true;
+  NoteRejected(server_, command);
+  ReplyError(line);
+}
+
+// The error with which the command is refused as things are; empty: it may run.
+std::string Pipeline::WhyNot(const Command& command) const {
+  if (server_->NeedsAuth(session_) && (command.flags & kNoAuth) == 0) {
+    return "NOAUTH Authentication required.";
+  }
+  if (server_->queue_age.overloaded() && (command.flags & (kWrite | kReadonly)) != 0) {
+    ++server_->counters.busy_refusals;
+    return "BUSY this node is overloaded, try again later";
+  }
+  if (HasLongKey(command, words_)) return "ERR a key may have no more than 65536 bytes";
+  const bool subscribed = session_.resp == Resp::k2 && session_.Subscriptions() > 0;
+  if (subscribed && (command.flags & kWhileSubscribed) == 0) {
+    return fmt::format(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+        "allowed in this context",
+        command.name);
+  }
+  if (session_.transaction.open && (command.flags & kNoMulti) != 0) {
+    return "ERR Command not allowed inside a transaction";
+  }
+  return {};
+}
+
+// True while CLIENT PAUSE holds the command up. Its own end is not held up by it.
+bool Pipeline::IsPaused(const Command& command) {
+  Pause& pause = server_->pause;
+  if (pause.until_us == 0 || command.name == "client|unpause") return false;
+  const bool writes = (command.flags & (kWrite | kMayReplicate)) != 0 ||
+                      (command.name == "exec" && session_.transaction.Writes());
+  if (pause.writes_only && !writes) return false;
+  pause.waiting.insert(this);
+  return true;
+}
+
+// EXEC only looks at keys first when some are watched.
+bool Pipeline::IsBarrier(const Command& command) const {
+  if ((command.flags & kBarrier) == 0) return false;
+  return command.name != "exec" || !session_.transaction.watched.empty();
+}
+
+void Pipeline::Queue(const Command& command) {
+  Transaction& transaction = session_.transaction;
+  for (const std::string_view word : words_) transaction.bytes += word.size();
+  if (transaction.bytes > Transaction::kMaxBytes) {
+    return Reject(command, "ERR the queued commands of this transaction are too large");
+  }
+  transaction.queue.push_back({&command, {words_.begin(), words_.end()}});
+  Call* const call = Begin(nullptr);
+  call->Reply().Simple("QUEUED");
+  Finish(call);
 }
 
 void Pipeline::Execute(const Command& command) {
-  ++server_->counters.commands_processed;
   session_.last_command = command.name;
   session_.last_command_at_us = server_->now.mono_us;
+  if (!server_->monitors.empty()) ShowMonitors(command);
+  if ((command.flags & kWrite) != 0) NoteWritten(command);
   Call* const call = Begin(&command);
-  call->args_ = parser_.arguments();
+  call->replayed_ = !replay_.empty();
+  call->ends_array_ = replay_.size() == 1;
+  call->args_ = words_;
   call->in_handler_ = true;
   command.handler(*call);
   call->in_handler_ = false;
@@ -159,11 +254,35 @@ void Pipeline::Execute(const Command& command) {
   parser_.set_authenticated(!server_->NeedsAuth(session_));
   if (call->outstanding_ == 0) return Finish(call);
 
-  const std::span<const std::string_view> args = std::exchange(call->args_, {});
+  call->args_ = {};
+  if (server_->options.slowlog_slower_than_us >= 0) PackWords(words_, &call->shown_words_);
+  if (IsBarrier(command)) barrier_ = call;
   executing_ = call;
   server_->deliver();  // often the answer is there already
-  if (executing_ == call) Register(call, args);
+  if (executing_ == call) Register(call, words_);
   executing_ = nullptr;
+  stamp_us_ = MonotonicUs();
+}
+
+void Pipeline::ShowMonitors(const Command& command) const {
+  if ((command.flags & (kSkipMonitor | kAdmin)) != 0) return;
+  const int64_t us = WallUs();
+  std::string line = fmt::format("{}.{:06} [{} {}]", us / 1'000'000, us % 1'000'000, session_.db,
+                                 session_.address);
+  // Passwords are nobody's business.
+  const bool secret = command.name == "auth" || command.name == "hello";
+  for (size_t i = 0; i < words_.size(); ++i) {
+    line += ' ';
+    AppendQuoted(secret && i > 0 ? "(redacted)" : words_[i], &line);
+  }
+  for (Pipeline* const monitor : server_->monitors) monitor->PushLine(line);
+}
+
+void Pipeline::NoteWritten(const Command& command) {
+  if (command.keys[0].first == 0) return;
+  if (!session_.last_written) session_.last_written.emplace();
+  session_.last_written->db = session_.db;
+  session_.last_written->bytes.assign(words_[static_cast<size_t>(command.keys[0].first)]);
 }
 
 Call* Pipeline::Begin(const Command* command) {
@@ -174,13 +293,18 @@ Call* Pipeline::Begin(const Command* command) {
   call->command_ = command;
   call->resp_ = session_.resp;
   call->db_ = session_.db;
+  call->begun_us_ = stamp_us_;
+  call->muted_ = session_.reply_off || std::exchange(session_.skip_next_reply, false);
+  if (oldest_ == nullptr && !call->muted_) {
+    call->reply_ = &output_;
+  } else {
+    call->reply_ = &call->own_reply_;
+  }
   if (oldest_ == nullptr) {
     oldest_ = call;
     oldest_from_ = Answered();
-    call->reply_ = &output_;
   } else {
     newest_->next_ = call;
-    call->reply_ = &call->own_reply_;
   }
   newest_ = call;
   ++calls_;
@@ -189,48 +313,51 @@ Call* Pipeline::Begin(const Command* command) {
 
 void Pipeline::ReplyError(std::string_view line) {
   Call* const call = Begin(nullptr);
+  call->replayed_ = !replay_.empty();
+  call->ends_array_ = replay_.size() == 1;
   call->Error(line);
   Finish(call);
 }
 
-bool Pipeline::Conflicts(const Command& command, std::span<const std::string_view> args) const {
+void Pipeline::RunQueued() {
+  replay_.assign(std::make_move_iterator(session_.transaction.queue.begin()),
+                 std::make_move_iterator(session_.transaction.queue.end()));
+  session_.transaction = {};
+  within_array_ = !replay_.empty();
+}
+
+bool Pipeline::Conflicts(const Command& command) const {
+  if (IsBarrier(command)) return oldest_ != nullptr;
   if (readers_ + writers_ == 0) return false;
   const bool writes = (command.flags & kWrite) != 0;
   if ((command.flags & kAllKeys) != 0) return writes || writers_ > 0;
   bool conflict = false;
-  ForEachKey(command, args.size(), [&](size_t index) {
+  ForEachKey(command, words_.size(), [&](size_t index) {
     if (all_keys_writers_ > 0 || (writes && all_keys_readers_ > 0)) conflict = true;
-    const auto use = keys_.find(HashKey(session_.db, args[index]));
+    const auto use = keys_.find(HashKey(session_.db, words_[index]));
     if (use != keys_.end() && (writes || use->second.writers > 0)) conflict = true;
   });
   return conflict;
 }
 
 // A call whose operations were not answered at once holds up others on its keys.
-void Pipeline::Register(Call* call, std::span<const std::string_view> args) {
+void Pipeline::Register(Call* call, std::span<const std::string_view> words) {
   const Command& command = *call->command_;
   const bool writes = (command.flags & kWrite) != 0;
   call->registered_ = true;
   ++(writes ? writers_ : readers_);
   if ((command.flags & kAllKeys) != 0) ++(writes ? all_keys_writers_ : all_keys_readers_);
-  ForEachKey(command, args.size(), [&](size_t index) {
-    const uint64_t hash = HashKey(call->db_, args[index]);
+  ForEachKey(command, words.size(), [&](size_t index) {
+    const uint64_t hash = HashKey(call->db_, words[index]);
     call->key_hashes_.push_back(hash);
     KeyUse& use = keys_[hash];
     ++(writes ? use.writers : use.readers);
   });
-  for (const std::string_view arg : args) call->held_bytes_ += arg.size();
+  for (const std::string_view word : words) call->held_bytes_ += word.size();
   call_bytes_ += call->held_bytes_;
   if (writes) return;
   call->reserved_bytes_ = expected_reply_;
   call_bytes_ += call->reserved_bytes_;
-}
-
-void Pipeline::NoteReply(Call* call) {
-  if (call->reserved_bytes_ == 0) return;
-  call_bytes_ -= std::exchange(call->reserved_bytes_, 0);
-  const uint64_t bytes = call == oldest_ ? Answered() - oldest_from_ : call->own_reply_.size();
-  expected_reply_ = std::max<size_t>({bytes, expected_reply_ - expected_reply_ / 8, 1});
 }
 
 void Pipeline::Unregister(Call* call) {
@@ -242,94 +369,6 @@ void Pipeline::Unregister(Call* call) {
     --(writes ? use->second.writers : use->second.readers);
     if (use->second.readers + use->second.writers == 0) keys_.erase(use);
   }
-}
-
-void Pipeline::Finish(Call* call) {
-  if (call->registered_) Unregister(call);
-  if (executing_ == call) executing_ = nullptr;
-  NoteReply(call);
-  call->finished_ = true;
-  if (call == oldest_) {
-    Retire();
-  } else {
-    call->held_bytes_ += call->own_reply_.size();
-    call_bytes_ += call->own_reply_.size();
-  }
-  if (!processing_) wake_();
-}
-
-void Pipeline::Progress(Call* call) {
-  if (call->reply_ != &output_) return;
-  MarkOutput(call->after_);
-  if (!processing_) wake_();
-}
-
-// Passes on the replies of the oldest calls, as far as they are finished.
-void Pipeline::Retire() {
-  while (oldest_ != nullptr) {
-    Call* const call = oldest_;
-    if (call->reply_ == &call->own_reply_) {
-      oldest_from_ = Answered();
-      output_.append(call->own_reply_);
-      call->own_reply_.clear();
-      call->reply_ = &output_;
-    }
-    if (!call->finished_) return;
-    MarkOutput(call->after_);
-    oldest_ = call->next_;
-    --calls_;
-    call_bytes_ -= call->held_bytes_;
-    server_->calls.Return(call);
-  }
-  newest_ = nullptr;
-}
-
-void Pipeline::MarkOutput(uint64_t after) {
-  if (after == 0) return;
-  if (!mark_open_ || marks_.empty()) {
-    marks_.push_back({output_.size(), after});
-    mark_open_ = true;
-    return;
-  }
-  marks_.back().end = output_.size();
-  marks_.back().after = std::max(marks_.back().after, after);
-}
-
-std::string_view Pipeline::Writable(uint64_t stored) {
-  mark_open_ = false;
-  size_t ready = 0;
-  size_t end = 0;
-  while (ready < marks_.size() && marks_[ready].after <= stored) end = marks_[ready++].end;
-  const bool all = ready == marks_.size();
-  // The last mark that is done stays when others follow: its end is how far writing may go.
-  if (all) {
-    marks_.clear();
-  } else if (ready > 1) {
-    marks_.erase(marks_.begin(), marks_.begin() + static_cast<ptrdiff_t>(ready - 1));
-  }
-  return std::string_view(output_).substr(0, all ? output_.size() : end);
-}
-
-void Pipeline::Consume(size_t bytes) {
-  CHECK(bytes <= output_.size());
-  consumed_ += bytes;
-  if (bytes == output_.size()) {
-    output_.clear();
-    if (output_.capacity() > kKeptOutputBytes) output_.shrink_to_fit();
-  } else {
-    output_.erase(0, bytes);
-  }
-  for (Mark& mark : marks_) mark.end = mark.end > bytes ? mark.end - bytes : 0;
-  session_.output_bytes = output_.size();
-  if (MayGoOn()) wake_();
-}
-
-void Pipeline::Swap(std::string* empty) {
-  CHECK(marks_.empty() && empty->empty());
-  consumed_ += output_.size();
-  output_.swap(*empty);
-  session_.output_bytes = 0;
-  if (MayGoOn()) wake_();
 }
 
 }  // namespace cartwheel

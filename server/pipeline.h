@@ -1,12 +1,16 @@
 // Pipeline: one client's commands, from the bytes that came to the bytes that go. Replies leave in
 // the order of commands. Commands run concurrently, except that one which writes a key waits for
 // whatever is in flight on it, and one which reads a key for writes of it: then it and all after it
-// stay in the input. It knows no sockets: server/client.h feeds it and takes its output.
+// stay in the input. Between MULTI and EXEC commands are queued; EXEC answers with the number of
+// them and lets them run like others, so that their replies behind it are its array. What is pushed
+// (published messages, MONITOR) goes between replies. It knows no sockets: server/client.h feeds it
+// and takes its output. Input and dispatch are in pipeline.cc, replies in pipeline_output.cc.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <string>
@@ -40,7 +44,7 @@ class Pipeline {
 
   // --- input ---
   // False while the input may not grow: a command waits in it, or a bound is reached.
-  bool WantsInput() const { return !blocked_ && !closing_ && granted_ > 0 && !Full(); }
+  bool WantsInput() const { return !blocked_ && MayBegin(); }
   std::span<char> Prepare() { return parser_.Prepare(); }
   void Commit(size_t bytes) { parser_.Commit(bytes); }
   // So many commands may begin from now on; without it, any number.
@@ -49,6 +53,8 @@ class Pipeline {
   void Process();
   // What was granted is used up, and there may be more to do.
   bool Spent() const { return granted_ == 0 && stalled_ && !blocked_ && !closing_; }
+  // What held its next command up may be over: a pause.
+  void Wake() { wake_(); }
 
   // --- output ---
   // What may be written, given the engine's stored sequence.
@@ -57,7 +63,13 @@ class Pipeline {
   void Consume(size_t bytes);
   // Takes the whole output instead, when all of it is writable. Gives back an empty string.
   void Swap(std::string* empty);
-  size_t output_bytes() const { return output_.size(); }
+  size_t output_bytes() const { return output_.size() + pushes_.size(); }
+
+  // A message that answers no command: a push, in RESP2 an array; or a line (MONITOR).
+  void Push(std::span<const std::string_view> words);
+  void PushLine(std::string_view line);
+  // EXEC, in its call: the queued commands run, their replies follow. Ends the transaction.
+  void RunQueued();
 
   // No command will begin any more: QUIT or a protocol error. Once idle, the connection closes.
   bool closing() const { return closing_; }
@@ -75,6 +87,7 @@ class Pipeline {
   void ReleaseInput() { parser_.Release(); }
 
  private:
+  friend class Call;
   friend class CallPool;
 
   // Calls in flight that touch one key.
@@ -88,33 +101,53 @@ class Pipeline {
     uint64_t after;
   };
 
+  // Input.
   bool Full() const;
-  bool MayGoOn() const { return stalled_ && !blocked_ && !Full(); }
-  bool Conflicts(const Command& command, std::span<const std::string_view> args) const;
+  bool MayBegin() const { return !closing_ && granted_ > 0 && barrier_ == nullptr && !Full(); }
+  bool MayGoOn() const { return stalled_ && !blocked_ && barrier_ == nullptr && !Full(); }
+  bool NextCommand();
   void Dispatch();
-  void Refuse(std::span<const std::string_view> args);
+  void Refuse(std::span<const std::string_view> words);
+  void Reject(const Command& command, std::string_view line);
+  std::string WhyNot(const Command& command) const;
+  bool IsPaused(const Command& command);
+  bool IsBarrier(const Command& command) const;
+  bool Conflicts(const Command& command) const;
+  void Queue(const Command& command);
   void Execute(const Command& command);
+  void ShowMonitors(const Command& command) const;
+  void NoteWritten(const Command& command);
   Call* Begin(const Command* command);
   void ReplyError(std::string_view line);
-  void Register(Call* call, std::span<const std::string_view> args);
+  void Register(Call* call, std::span<const std::string_view> words);
   void Unregister(Call* call);
+
+  // Output (pipeline_output.cc).
   void NoteReply(Call* call);
   uint64_t Answered() const { return consumed_ + output_.size(); }
   void Finish(Call* call);
+  void NoteDuration(Call* call);
   void Progress(Call* call);  // a part of its reply may be there
   void Retire();
+  void ReleasePushes();
   void MarkOutput(uint64_t after);
 
   Server* server_;
   std::function<void()> wake_;
   Session session_;
   RequestParser parser_;
+  // The command that is to be dispatched: the parser's, or the first of those that EXEC runs.
+  std::span<const std::string_view> words_;
+  std::deque<QueuedCommand> replay_;
+  std::vector<std::string_view> replay_words_;
   size_t granted_ = SIZE_MAX;
-  bool blocked_ = false;  // the command in the parser waits for a key
+  bool blocked_ = false;  // the command in words_ waits for a key, or for a pause to end
   bool stalled_ = false;  // Process stopped before the input was used up
   bool closing_ = false;
   bool processing_ = false;
+  int64_t stamp_us_ = 0;  // when the command that begins now could begin
   Call* executing_ = nullptr;
+  Call* barrier_ = nullptr;  // in flight: no other begins
 
   Call* oldest_ = nullptr;
   Call* newest_ = nullptr;
@@ -134,6 +167,8 @@ class Pipeline {
   uint32_t all_keys_writers_ = 0;
 
   std::string output_;
+  std::string pushes_;         // wait for a place between replies
+  bool within_array_ = false;  // replies of EXEC's commands are to come: there is none yet
   std::vector<Mark> marks_;
   bool mark_open_ = false;  // the last mark is of this loop turn and may grow
 };

@@ -1,5 +1,7 @@
 #include "server/replies.h"
 
+#include "base/hash.h"
+
 namespace cartwheel {
 
 void ReplyUpdate(Call& call, Answer& answer) {
@@ -28,6 +30,16 @@ const Sibling* NewestOf(Call& call, const ReadAnswer& read) {
   ServerCounters& counters = call.server().counters;
   ++(newest != nullptr ? counters.keyspace_hits : counters.keyspace_misses);
   return newest;
+}
+
+uint64_t LiveVersion(const Object& object, const View& view) {
+  uint64_t hash = 0;
+  for (const Sibling& sibling : object.siblings) {
+    if (!sibling.LiveAt(view)) continue;
+    const uint64_t dot[] = {sibling.dot.actor.node, sibling.dot.actor.birth, sibling.dot.counter};
+    hash = Hash64({reinterpret_cast<const char*>(dot), sizeof(dot)}, hash + 1);
+  }
+  return hash;
 }
 
 bool RingKnown(Call& call) {

@@ -16,6 +16,9 @@ void ReplyDone(Call& call, Answer& answer);
 // What GET shows of a read, or nullptr. Counts the keyspace hit or miss.
 const Sibling* NewestOf(Call& call, const ReadAnswer& read);
 
+// A hash of the live versions: another one when the value is. 0 when nothing lives.
+uint64_t LiveVersion(const Object& object, const View& view);
+
 // -LOADING and false while the ring is not known: for commands that show the ring and start no
 // operation.
 bool RingKnown(Call& call);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +16,15 @@
 #include "cluster/node.h"
 #include "server/call_pool.h"
 #include "server/options.h"
+#include "server/pubsub.h"
 #include "server/queue_age.h"
 #include "server/session.h"
+#include "server/timers.h"
 #include "storage/engine.h"
 
 namespace cartwheel {
+
+class Pipeline;
 
 // INFO's numbers; they only grow.
 struct ServerCounters {
@@ -54,6 +59,13 @@ struct LinkStats {
   uint64_t links_lost = 0;  // that were up, and did not end with this node
 };
 
+// CLIENT PAUSE: commands that it names begin no earlier than its end.
+struct Pause {
+  int64_t until_us = 0;  // mono; 0: there is none
+  bool writes_only = false;
+  std::set<Pipeline*> waiting;
+};
+
 struct Server {
   Options options;
   std::string config_file;
@@ -67,6 +79,10 @@ struct Server {
   CallPool calls;
   QueueAge queue_age;
   std::map<uint64_t, Session*> sessions;  // by id
+  PubSub pubsub;
+  std::set<Pipeline*> monitors;
+  Pause pause;
+  Timers timers;
 
   // As in Redis a password that is taken away lets everybody in, and a new one those who were in.
   bool NeedsAuth(const Session& session) const {
@@ -80,6 +96,8 @@ struct Server {
   std::function<void()> deliver;
   // Begins the clean end of the process: nothing new is accepted, what is in flight is finished.
   std::function<void()> shut_down;
+  // Closes a client at once; false when there is none. Not the one that asks for it.
+  std::function<bool(uint64_t id)> close_client;
   // What CONFIG SET does: changes one option and makes it count from now on.
   std::function<Result<void>(std::string_view name, std::string_view value)> set_option;
   // The connections on the bus; unset while there is no bus.

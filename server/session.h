@@ -3,10 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
+#include "cluster/types.h"
 #include "protocol/reply_writer.h"
+#include "server/transaction.h"
 
 namespace cartwheel {
 
@@ -20,9 +24,26 @@ struct Session {
   bool no_touch = false;
   // The connection closes once all replies so far are written (QUIT).
   bool close_after_reply = false;
+  // CLIENT REPLY: no command's reply is sent; the next one's is not.
+  bool reply_off = false;
+  bool skip_next_reply = false;
+  bool monitor = false;
+  bool unix_socket = false;
+  // WAIT: it waits, and how CLIENT UNBLOCK ended that.
+  bool blocked = false;
+  enum class Unblocked : uint8_t { kNo, kTimeout, kError } unblocked = Unblocked::kNo;
   // Quorum sizes of DYN.QUORUM; 0: the cluster's default.
   uint8_t r = 0;
   uint8_t w = 0;
+
+  Transaction transaction;
+  // By Subscription: channels, patterns, sharded channels (kept by server/pubsub.h).
+  std::set<std::string, std::less<>> subscriptions[3];
+  size_t Subscriptions() const {
+    return subscriptions[0].size() + subscriptions[1].size() + subscriptions[2].size();
+  }
+  // The key of its last write, for WAIT.
+  std::optional<Key> last_written;
 
   std::string name;
   std::string library_name;  // CLIENT SETINFO

@@ -20,7 +20,7 @@ def missing_commands(root):
     text = (root / "docs/redis-compatibility.md").read_text(encoding="utf-8")
     known = set(commands(root))
     listed = set()
-    for row in re.findall(r"^\| (?:connection|strings|keys|server|cluster|versions|ring) \|(.*)\|$",
+    for row in re.findall(r"^\| (?:connection|transactions|pubsub|strings|keys|server|cluster|versions|ring) \|(.*)\|$",
                           text, re.M):
         listed |= {name.strip().lower() for name in re.sub(r"\([^)]*\)", "", row).split(",")}
     for name in sorted(known - listed):
