@@ -25,6 +25,7 @@ void Effects::Clear() {
   answers.clear();
   log.clear();
   published.clear();
+  expired.clear();
   ring_changed = false;
   stop.reset();
 }

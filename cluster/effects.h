@@ -73,6 +73,7 @@ struct Effects {
   std::vector<Answer> answers;
   std::vector<LogLine> log;
   std::vector<Published> published;
+  std::vector<Key> expired;         // of which this node holds a copy: their last value was emptied
   bool ring_changed = false;        // Node::state() is another one now
   std::optional<std::string> stop;  // this node must exit 1, and why (it was removed)
 

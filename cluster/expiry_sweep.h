@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "base/clock.h"
 #include "cluster/replica.h"
@@ -18,14 +19,15 @@ class ExpirySweep {
 
   explicit ExpirySweep(Replica* replica) : replica_(replica) {}
 
-  void Tick(const Now& now) {
+  // Adds the keys whose last value's time is over to *gone.
+  void Tick(const Now& now, std::vector<Key>* gone) {
     if (now.mono_us < NextDeadline()) return;
     if (from_ == Position()) {
       seen_ = replica_->expiring_stored();
       later_ = false;
     }
     const int64_t wall_ms = now.wall_ms - kGraceMs;
-    if (replica_->SweepExpired(wall_ms, kSliceRecords, &from_, &later_)) {
+    if (replica_->SweepExpired(wall_ms, kSliceRecords, &from_, &later_, gone)) {
       next_us_ = now.mono_us + kSlicePauseUs;
       return;
     }

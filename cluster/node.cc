@@ -259,7 +259,7 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   handoff.Tick(turn);
   reaper.Tick(turn);
   anti_entropy.Tick(turn);
-  expiry.Tick(turn.now);
+  expiry.Tick(turn.now, &turn.effects->expired);
   scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
   if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {

@@ -341,7 +341,8 @@ bool Replica::SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget
   return scanned.has_value() && more;
 }
 
-bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, bool* later) {
+bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, bool* later,
+                           std::vector<Key>* gone) {
   std::vector<std::pair<Position, std::string>> over;
   bool more = false;
   const auto scanned =
@@ -367,6 +368,9 @@ bool Replica::SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, boo
     Object object;
     DecodeObject(record->object, &object);
     DropDeadBytes(&object, {wall_ms, 0});
+    if (object.Newest({wall_ms, 0}) == nullptr) {
+      gone->push_back({record->db, std::string(record->key)});
+    }
     Store({position, record->db, record->key}, object, record->version_hash, record->mark, {});
   }
   return scanned.has_value() && more;

@@ -158,8 +158,9 @@ class Replica {
   bool SweepFlushed(uint32_t db, uint64_t flushed_before, uint32_t budget, Position* from);
   // Empties the values whose time was over at `wall_ms`, among at most `budget` records from *from
   // on: they count as deleted then. False when the end was reached. Notes in *later whether there
-  // are values whose time will come.
-  bool SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, bool* later);
+  // are values whose time will come; adds the keys that have no value any more to *gone.
+  bool SweepExpired(int64_t wall_ms, uint32_t budget, Position* from, bool* later,
+                    std::vector<Key>* gone);
   // How many objects were stored that hold a value with an expiry.
   uint64_t expiring_stored() const { return expiring_stored_; }
 

@@ -384,7 +384,8 @@ TEST(AntiEntropyTest, AnExpiryIsNoDifference) {
   peers.Run(5000);
   Position from;
   bool later = false;
-  peers[1].context.replica.SweepExpired(peers.now().wall_ms, 1000, &from, &later);
+  std::vector<Key> gone;
+  peers[1].context.replica.SweepExpired(peers.now().wall_ms, 1000, &from, &later, &gone);
   ASSERT_EQ(peers.Get(1, "soon"), "");
   ASSERT_EQ(peers.Get(2, "soon"), "v");
   EXPECT_TRUE(peers.Equal());

@@ -35,7 +35,7 @@ class ExpirySweepTest : public testing::Test {
   void RunUntil(int64_t ms) {
     while (sweep_.NextDeadline() <= ms * 1000) {
       now_us_ = std::max(now_us_, sweep_.NextDeadline());
-      sweep_.Tick({now_us_, kWall + now_us_ / 1000});
+      sweep_.Tick({now_us_, kWall + now_us_ / 1000}, &gone_);
     }
     now_us_ = ms * 1000;
   }
@@ -46,6 +46,7 @@ class ExpirySweepTest : public testing::Test {
   Replica replica_{7, &engine_, &clock_, Births(0, kWall), {}, &counters_};
   ExpirySweep sweep_{&replica_};
   uint64_t operation_ = 0;
+  std::vector<Key> gone_;
   int64_t now_us_ = 0;
 };
 

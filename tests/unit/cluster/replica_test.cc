@@ -75,7 +75,10 @@ TEST_F(ReplicaTest, SweepEmptiesWhatExpiredAndKeepsTheVersion) {
   Position from;
   bool later = false;
   int slices = 1;
-  while (replica_->SweepExpired(kWall + 500, 30, &from, &later)) ++slices;
+  std::vector<Key> gone;
+  while (replica_->SweepExpired(kWall + 500, 30, &from, &later, &gone)) ++slices;
+  EXPECT_EQ(gone.size(), 26U);
+  EXPECT_NE(std::find(gone.begin(), gone.end(), Key{0, "k20"}), gone.end());
   EXPECT_EQ(slices, 4);
   EXPECT_TRUE(later);
   for (int i = 0; i < 100; ++i) {
@@ -91,7 +94,8 @@ TEST_F(ReplicaTest, SweepEmptiesWhatExpiredAndKeepsTheVersion) {
   EXPECT_EQ(values, 74U);
   from = {};
   later = false;
-  EXPECT_FALSE(replica_->SweepExpired(kWall + 5000, 1000, &from, &later));
+  EXPECT_FALSE(replica_->SweepExpired(kWall + 5000, 1000, &from, &later, &gone));
+  EXPECT_EQ(gone.size(), 50U);
   EXPECT_FALSE(later);
 }
 
@@ -281,7 +285,8 @@ TEST_F(ReplicaTest, ASweepDoesNotGiveDamageAFreshChecksum) {
   engine_.Put(Ref("k").position, image);
   Position from;
   bool later = false;
-  replica_->SweepExpired(kWall + 500, 30, &from, &later);
+  std::vector<Key> gone;
+  replica_->SweepExpired(kWall + 500, 30, &from, &later, &gone);
   EXPECT_EQ((*engine_.Get(Ref("k").position))->image, image);
 }
 
