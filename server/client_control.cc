@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/pipeline.h"
+#include "server/replies.h"
 #include "server/text.h"
 
 namespace cartwheel {
@@ -118,7 +119,7 @@ void ClientPauseCommand(Call& call) {
   }
   if (*timeout_ms < 0) return call.Error("ERR timeout is negative");
   bool writes_only = false;
-  if (call.arg_count() > 4) return call.Error("ERR syntax error");
+  if (call.arg_count() > 4) return ReplyWrongWords(call);
   if (call.arg_count() == 4) {
     writes_only = EqualsIgnoreCase(call.arg(3), "WRITE");
     if (!writes_only && !EqualsIgnoreCase(call.arg(3), "ALL")) {
@@ -166,7 +167,7 @@ void ClientUnblockCommand(Call& call) {
   const auto id = ParseInteger(call.arg(2));
   if (!id) return call.Error("ERR value is not an integer or out of range");
   bool error = false;
-  if (call.arg_count() > 4) return call.Error("ERR syntax error");
+  if (call.arg_count() > 4) return ReplyWrongWords(call);
   if (call.arg_count() == 4) {
     error = EqualsIgnoreCase(call.arg(3), "ERROR");
     if (!error && !EqualsIgnoreCase(call.arg(3), "TIMEOUT")) {

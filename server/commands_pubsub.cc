@@ -8,6 +8,7 @@
 #include "server/commands.h"
 #include "server/pipeline.h"
 #include "server/pubsub.h"
+#include "server/replies.h"
 #include "server/text.h"
 
 namespace cartwheel {
@@ -76,10 +77,7 @@ void PublishCommand(Call& call) { Publish(call, false); }
 void SPublishCommand(Call& call) { Publish(call, true); }
 
 void ReplyNames(Call& call, Subscription kind) {
-  if (call.arg_count() > 3) {
-    return call.Error("ERR Unknown PUBSUB subcommand or wrong number of arguments for '" +
-                      call.CopyOf(1) + "'");
-  }
+  if (call.arg_count() > 3) return ReplyWrongWords(call);
   const auto names =
       call.server().pubsub.Names(kind, call.arg_count() == 3 ? call.arg(2) : std::string_view());
   ReplyWriter reply = call.Reply();
@@ -128,7 +126,8 @@ constexpr CommandRow kRows[] = {
      "Listens to the channels that match patterns."},
     {"publish", 3, kPublishing, kNoKeys, PublishCommand, "2.0.0",
      "Sends a message to the subscribers of a channel at every node.", "",
-     "answers with the number of subscribers at the node that is asked, as in Redis Cluster"},
+     "answers with the number of subscribers at the node that is asked, as in Redis Cluster; with "
+     "RESP3 a message to the publisher itself follows the reply, as since Redis 7.2"},
     {"pubsub", -2, 0, kNoKeys, nullptr, "2.8.0", "Who is subscribed to what.", "", "",
      kPubSubTable},
     {"punsubscribe", -1, kListening, kNoKeys, PUnsubscribeCommand, "2.0.0",

@@ -181,9 +181,14 @@ void Pipeline::Refuse(std::span<const std::string_view> words) {
 }
 
 void Pipeline::Reject(const Command& command, std::string_view line) {
-  session_.transaction.aborted = true;
   NoteRejected(server_, command);
-  ReplyError(line);
+  if (command.name != "exec") {
+    session_.transaction.aborted = true;
+    return ReplyError(line);
+  }
+  session_.transaction = {};
+  if (line.starts_with("ERR ")) line.remove_prefix(4);
+  ReplyError(fmt::format("EXECABORT Transaction discarded because of: {}", line));
 }
 
 // The error with which the command is refused as things are; empty: it may run.

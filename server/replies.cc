@@ -1,6 +1,7 @@
 #include "server/replies.h"
 
 #include "base/hash.h"
+#include "server/text.h"
 
 namespace cartwheel {
 
@@ -40,6 +41,12 @@ uint64_t LiveVersion(const Object& object, const View& view) {
     hash = Hash64({reinterpret_cast<const char*>(dot), sizeof(dot)}, hash + 1);
   }
   return hash;
+}
+
+void ReplyWrongWords(Call& call) {
+  call.Error("ERR unknown subcommand or wrong number of arguments for '" +
+             call.CopyOf(1).substr(0, 128) + "'. Try " + UpperCase(call.command().container->name) +
+             " HELP.");
 }
 
 bool RingKnown(Call& call) {

@@ -19,6 +19,9 @@ const Sibling* NewestOf(Call& call, const ReadAnswer& read);
 // A hash of the live versions: another one when the value is. 0 when nothing lives.
 uint64_t LiveVersion(const Object& object, const View& view);
 
+// What Redis says where a subcommand that takes more words or fewer was given too many.
+void ReplyWrongWords(Call& call);
+
 // -LOADING and false while the ring is not known: for commands that show the ring and start no
 // operation.
 bool RingKnown(Call& call);
