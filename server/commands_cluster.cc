@@ -53,6 +53,7 @@ void ClusterMyId(Call& call) { call.Reply().Bulk(FormatNodeId(call.server().node
 // One line a member, the same from every node but for "myself".
 void ClusterNodes(Call& call) {
   if (!RingKnown(call)) return;
+  call.session().asked_for_map = true;
   const Node& node = *call.server().node;
   const auto runs = FirstReplicaRuns(node.ring());
   std::string text;
@@ -77,6 +78,7 @@ void ClusterNodes(Call& call) {
 // that follows the map then goes to a live one.
 void ClusterSlots(Call& call) {
   if (!RingKnown(call)) return;
+  call.session().asked_for_map = true;
   const Node& node = *call.server().node;
   const auto runs = ReplicaRuns(node.ring(), [&node](NodeId id) { return node.IsAlive(id); });
   ReplyWriter reply = call.Reply();
@@ -127,6 +129,7 @@ void WriteShard(ReplyWriter* reply, const Member& member, const std::vector<Slot
 // a node is in one shard only, so none is listed as a replica.
 void ClusterShards(Call& call) {
   if (!RingKnown(call)) return;
+  call.session().asked_for_map = true;
   const Node& node = *call.server().node;
   const auto runs = FirstReplicaRuns(node.ring());
   ReplyWriter reply = call.Reply();

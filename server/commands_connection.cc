@@ -152,6 +152,7 @@ void ResetCommand(Call& call) {
   session.db = 0;
   session.authenticated = call.server().options.requirepass.empty();
   session.readonly = false;
+  session.asked_for_map = false;
   session.no_evict = false;
   session.no_touch = false;
   session.r = 0;

@@ -113,6 +113,8 @@ constexpr OptionRow kTable[] = {
      ReadInteger<&Options::max_clock_skew_s, 0, kYearS>, PrintInteger<&Options::max_clock_skew_s>},
     {"recover", "no", "yes: start in spite of a damaged log, keep what is readable", false,
      ReadYesNo<&Options::recover>, PrintYesNo<&Options::recover>},
+    {"moved", "no", "yes: clients that asked for the cluster's map get MOVED for keys of others",
+     true, ReadYesNo<&Options::moved>, PrintYesNo<&Options::moved>},
     {"proto-max-bulk-len", "512mb", "longest bulk string accepted", true,
      ReadBytes<&Options::proto_max_bulk_bytes, 1 << 20>,
      PrintInteger<&Options::proto_max_bulk_bytes>},

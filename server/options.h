@@ -67,6 +67,7 @@ struct Options {
   int64_t tcp_keepalive_s = 300;
   std::string unixsocket;
   OutputLimits output_limits;
+  bool moved = false;
   int64_t slowlog_slower_than_us = 10'000;  // negative: no slow log
   uint32_t databases = 16;
   uint32_t siblings_warn = 25;

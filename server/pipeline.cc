@@ -211,7 +211,28 @@ std::string Pipeline::WhyNot(const Command& command) const {
   if (session_.transaction.open && (command.flags & kNoMulti) != 0) {
     return "ERR Command not allowed inside a transaction";
   }
+  if (server_->options.moved && session_.asked_for_map) return Moved(command);
   return {};
+}
+
+// The option `moved`: where the first key's first live node is, when that is another one. After
+// READONLY a node that holds a copy serves reads.
+std::string Pipeline::Moved(const Command& command) const {
+  const KeyRange& keys = command.keys[0];
+  const Node& node = *server_->node;
+  if (keys.first == 0 || (keys.flags & kKeyNotKey) != 0 || !node.ready()) return {};
+  const uint16_t slot =
+      HashSlot(words_[static_cast<size_t>(keys.first)], node.state().settings.partitioner);
+  const auto list = node.ring().PreferenceList(slot);
+  const auto first =
+      std::find_if(list.begin(), list.end(), [&node](NodeId id) { return node.IsAlive(id); });
+  if (first == list.end() || *first == node.id()) return {};
+  const auto replicas = node.ring().Replicas(slot);
+  const bool holds = std::find(replicas.begin(), replicas.end(), node.id()) != replicas.end();
+  if (holds && session_.readonly && (command.flags & kReadonly) != 0) return {};
+  const Member* const member = node.state().Find(*first);
+  if (member == nullptr) return {};
+  return fmt::format("MOVED {} {}:{}", slot, member->host, member->port);
 }
 
 // True while CLIENT PAUSE holds the command up. Its own end is not held up by it.

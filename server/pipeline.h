@@ -110,6 +110,7 @@ class Pipeline {
   void Refuse(std::span<const std::string_view> words);
   void Reject(const Command& command, std::string_view line);
   std::string WhyNot(const Command& command) const;
+  std::string Moved(const Command& command) const;
   bool IsPaused(const Command& command);
   bool IsBarrier(const Command& command) const;
   bool Conflicts(const Command& command) const;

@@ -18,8 +18,9 @@ struct Session {
   uint64_t id = 0;  // CLIENT ID, never reused
   uint32_t db = 0;
   Resp resp = Resp::k2;
-  bool authenticated = true;  // false until AUTH when a password is set
-  bool readonly = false;      // READONLY was given; it changes nothing here
+  bool authenticated = true;   // false until AUTH when a password is set
+  bool readonly = false;       // READONLY was given; it changes nothing here
+  bool asked_for_map = false;  // CLUSTER SLOTS, SHARDS or NODES: it can follow MOVED
   bool no_evict = false;
   bool no_touch = false;
   // The connection closes once all replies so far are written (QUIT).
