@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARY = os.environ.get("CARTWHEEL", os.path.join(ROOT, "build", "cartwheel"))
@@ -286,6 +287,27 @@ class Cluster:
         for node in self.nodes:
             node.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class WithThreeNodes(unittest.TestCase):
+    """Tests that share a ring of three: `cluster`, and the `ports` of its nodes."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(3).start()
+        cls.ports = [node.port for node in cls.cluster.nodes]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.stop()
+
+    def run_tool(self, *command, text=None, timeout=120):
+        """What a program that must succeed prints."""
+        words = [str(word) for word in command]
+        done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=timeout,
+                              check=False)
+        self.assertEqual(done.returncode, 0, (command, done.stdout[-2000:], done.stderr[-2000:]))
+        return done.stdout
 
 
 class RedisServer:
