@@ -3,10 +3,13 @@
 publish and subscribe, locks, MONITOR, asyncio."""
 
 import asyncio
+import contextlib
+import io
 import threading
+import time
 import unittest
 
-from cluster import WithThreeNodes
+from cluster import Cluster, WithThreeNodes
 
 try:
     import redis
@@ -325,6 +328,30 @@ class ClusterClient(WithThreeNodes):
             client.set("pyr:%d" % i, i)
             self.assertEqual(client.get("pyr:%d" % i), str(i))
         client.close()
+
+    def test_goes_on_when_a_node_dies_and_when_it_is_back(self):
+        with Cluster(3, node_timeout=1000) as ring, \
+             contextlib.redirect_stderr(io.StringIO()):  # this version prints what it retries
+            client = RedisCluster(host="127.0.0.1", port=ring.nodes[0].port, socket_timeout=5)
+            keys = ["pyk:%d" % i for i in range(30)]  # of all three nodes
+
+            def increment(seconds):
+                deadline = time.monotonic() + seconds
+                while time.monotonic() < deadline:
+                    for key in keys:
+                        counts[key] += 1
+                        # What the dying node took may count twice, when it is tried again.
+                        answer = client.incr(key)
+                        self.assertTrue(counts[key] <= answer <= counts[key] + 1, (key, answer))
+                        counts[key] = answer
+            counts = dict.fromkeys(keys, 0)
+            increment(1)
+            ring.nodes[1].kill()
+            increment(3)
+            ring.nodes[1].start()
+            ring.wait_ready()
+            increment(1)
+            client.close()
 
 
 if __name__ == "__main__":
