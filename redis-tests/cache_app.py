@@ -3,9 +3,9 @@
 
     cache_app.py SECONDS PORT...
 
-Threads ask for keys of which some are popular; what is not in the cache is computed and kept for one
-to three seconds. Everything is checked against the clock and against what an ideal cache would do,
-and a JSON object says what was seen:
+Threads ask for keys of which some are popular; what is not in the cache is computed and kept for
+one to three seconds. Everything is checked against the clock and against what an ideal cache would
+do, and a JSON object says what was seen:
 
     requests, hits, computed  of all requests; hits and computed are all of them
     stale                     hits whose time was over before they were asked for

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Runs cache_app.py, a cache whose entries live for seconds, over three nodes of which one is killed
-meanwhile, with both engines: nothing is served after its time, nothing stored is missed before it,
-and in the end nothing is left."""
+"""Runs cache_app.py, a cache whose entries live for seconds, over three nodes of which one is
+killed meanwhile, with both engines: nothing is served after its time, nothing stored is missed
+before it, and in the end nothing is left."""
 
 import importlib.util
 import json
@@ -22,8 +22,9 @@ class CacheTest(unittest.TestCase):
 
     def run_cache(self, nodes, restart):
         ports = [str(node.port) for node in nodes]
-        app = subprocess.Popen([sys.executable, APP, str(SECONDS), *ports], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        app = subprocess.Popen([sys.executable, APP, str(SECONDS), *ports], text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
         time.sleep(SECONDS / 3)
         nodes[0].kill()  # the one that the application began with
         time.sleep(SECONDS / 3)

@@ -1,5 +1,5 @@
-// ioredis and node-redis as cluster clients while a node of three is killed: run with `node --test`'s
-// runner, the nodes' client ports as arguments, and the process id of the last node in VICTIM.
+// ioredis and node-redis as cluster clients while a node of three is killed: run with `node:test`,
+// the nodes' client ports as arguments, and the process id of the last node in VICTIM.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { names, ports, require, story } from "./harness.mjs";

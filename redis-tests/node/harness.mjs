@@ -1,5 +1,6 @@
 // The installed packages lie in the build directory, which NODE_CLIENTS names, and not beside this
 // file: whoever imports this requires them from there. And what the clients' tests share.
+import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { test } from "node:test";
@@ -14,6 +15,16 @@ export const story = (name, body) => test(name, { timeout: 20_000 }, body);
 
 // Names of many slots.
 export const names = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix}:${i}`);
+
+export async function setAndGet(writer, reader, prefix) {
+  const keys = names(prefix, 50);
+  for (const key of keys) assert.equal(await writer.set(key, `one ${key}`), "OK");
+  for (const key of keys) assert.equal(await reader.get(key), `one ${key}`);
+  // Many at once: the client pipelines these.
+  await Promise.all(keys.map((key) => writer.set(key, `two ${key}`)));
+  const values = await Promise.all(keys.map((key) => reader.get(key)));
+  assert.deepEqual(values, keys.map((key) => `two ${key}`));
+}
 
 // Collects what a subscription delivers: `take` waits for the next.
 export class Inbox {

@@ -1,8 +1,8 @@
-// ioredis as an application uses it, against a ring of three: run with `node --test`'s runner, the
-// nodes' client ports as arguments.
+// ioredis as an application uses it, against a ring of three: run with `node:test`, the nodes'
+// client ports as arguments.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Inbox, names, ports, require, story } from "./harness.mjs";
+import { Inbox, names, ports, require, setAndGet, story } from "./harness.mjs";
 
 const { Redis, Cluster } = require("ioredis");
 
@@ -19,16 +19,6 @@ function open(t, client) {
 
 function connectCluster(t, options = {}) {
   return open(t, new Cluster(ports.map((port) => ({ host: "127.0.0.1", port })), options));
-}
-
-async function setAndGet(writer, reader, prefix) {
-  const keys = names(prefix, 50);
-  for (const key of keys) assert.equal(await writer.set(key, `one ${key}`), "OK");
-  for (const key of keys) assert.equal(await reader.get(key), `one ${key}`);
-  // Many at once: the client pipelines these.
-  await Promise.all(keys.map((key) => writer.set(key, `two ${key}`)));
-  const values = await Promise.all(keys.map((key) => reader.get(key)));
-  assert.deepEqual(values, keys.map((key) => `two ${key}`));
 }
 
 async function collect(stream) {
@@ -51,8 +41,9 @@ story("selects a database, prefixes keys, gives a name and a password", async (t
   const admin = connect(t, 2);
   await admin.config("SET", "requirepass", "open sesame");
   try {
-    const options = { db: 3, keyPrefix: "io:pre:", connectionName: "named", password: "open sesame" };
-    const client = connect(t, 2, options);
+    const client = connect(t, 2, {
+      db: 3, keyPrefix: "io:pre:", connectionName: "named", password: "open sesame",
+    });
     await client.set("db", "three");
     assert.equal(await client.client("GETNAME"), "named");
   } finally {
@@ -73,10 +64,11 @@ for (const protocol of [2, 3]) {
 
   story(`MULTI takes keys of several slots, RESP${protocol}`, async (t) => {
     const client = connect(t, 0, { protocol });
-    const replies = await client.multi().set("io:m1", "a").set("io:m2", "1").incr("io:m2").get("io:m1")
-      .exec();
+    const replies = await client.multi()
+      .set("io:m1", "a").set("io:m2", "1").incr("io:m2").get("io:m1").exec();
     assert.deepEqual(replies, [[null, "OK"], [null, "OK"], [null, 2], [null, "a"]]);
-    const [set, incr, get] = await client.multi().set("io:m1", "text").incr("io:m1").get("io:m1").exec();
+    const [set, incr, get] = await client.multi()
+      .set("io:m1", "text").incr("io:m1").get("io:m1").exec();
     assert.deepEqual([set, get], [[null, "OK"], [null, "text"]]);
     assert.match(incr[0].message, /not an integer/);
     await assert.rejects(client.multi().set("io:m1", "lost").get().exec(), /EXECABORT/);
@@ -147,7 +139,8 @@ for (const protocol of [2, 3]) {
     assert.deepEqual(await collect(client.scanStream(options)), keys);
     const cluster = connectCluster(t, { redisOptions: { protocol } });
     await once(cluster, "ready");
-    const pages = await Promise.all(cluster.nodes("master").map((node) => collect(node.scanStream(options))));
+    const nodes = cluster.nodes("master");
+    const pages = await Promise.all(nodes.map((node) => collect(node.scanStream(options))));
     assert.deepEqual([...new Set(pages.flat())].sort(), keys);
   });
 
@@ -191,8 +184,10 @@ story("auto-pipelining, plain and as a cluster", async (t) => {
 
 story("an unknown subcommand is an error that breaks nothing", async (t) => {
   const client = connect(t, 0);
-  const rejected = [["CLIENT", "MAINT_NOTIFICATIONS", "ON"], ["CLIENT", "NO-SUCH"], ["CONFIG", "NO-SUCH"],
-    ["NO-SUCH-COMMAND", "a"], ["CLUSTER", "NO-SUCH"], ["OBJECT", "NO-SUCH"]];
+  const rejected = [
+    ["CLIENT", "MAINT_NOTIFICATIONS", "ON"], ["CLIENT", "NO-SUCH"], ["CONFIG", "NO-SUCH"],
+    ["NO-SUCH-COMMAND", "a"], ["CLUSTER", "NO-SUCH"], ["OBJECT", "NO-SUCH"],
+  ];
   const outcomes = await Promise.allSettled([
     ...rejected.map(([name, ...rest]) => client.call(name, ...rest)), client.ping()]);
   assert.equal(outcomes.pop().value, "PONG");

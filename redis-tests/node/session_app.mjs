@@ -1,6 +1,6 @@
-// A small web application whose sessions lie in Cartwheel: express, express-session and connect-redis
-// over node-redis. SESSION_CLIENT says how it connects: "one" to the first port of the command line,
-// "cluster" to all of them. It prints the port it listens on; SIGTERM ends it.
+// A small web application whose sessions lie in Cartwheel: express, express-session and
+// connect-redis over node-redis. SESSION_CLIENT says how it connects: "one" to the first port of
+// the command line, "cluster" to all of them. It prints the port it listens on; SIGTERM ends it.
 import { ports, require } from "./harness.mjs";
 
 const express = require("express");
