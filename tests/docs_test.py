@@ -12,7 +12,7 @@ import sys
 def commands(root):
     families = sorted((root / "server").glob("commands_*.cc"))
     return [name for family in families
-            for name in re.findall(r'^    \{"([a-z.]+)",', family.read_text(encoding="utf-8"), re.M)]
+            for name in re.findall(r'^    \{"([a-z._]+)",', family.read_text(encoding="utf-8"), re.M)]
 
 
 def missing_commands(root):
@@ -35,8 +35,8 @@ def broken_links(root):
             if not (document.parent / target).exists():
                 yield f"{document.relative_to(root)} links to {target}, which is not there"
         # Paths in backquotes, such as `cluster/ring.h`.
-        for path in re.findall(r"`((?:base|protocol|storage|cluster|server|tests|redis-tests|bench|"
-                               r"examples|docs|scripts)/[\w./-]*)`",
+        for path in re.findall(r"`((?:base|protocol|storage|values|cluster|server|tests|redis-tests|"
+                               r"bench|examples|docs|scripts)/[\w./-]*)`",
                                document.read_text(encoding="utf-8")):
             if not (root / path).exists():
                 yield f"{document.relative_to(root)} names {path}, which is not there"

@@ -6,8 +6,9 @@
 
 1. Who may include whom: every folder names what is below it, and one library each sees uv.h, lmdb.h
    and the like.
-2. The core (base, protocol, storage, cluster, without storage/lmdb) does no I/O, has no clock, no
-   chance of its own, no threads, no logging, no environment, and keeps nothing static that changes.
+2. The core (base, protocol, storage, values, cluster, without storage/lmdb) does no I/O, has no
+   clock, no chance of its own, no threads, no logging, no environment, and keeps nothing static that
+   changes.
 3. The core does not walk hash maps: their order would leak into what nodes do, and a simulation
    would not repeat. Where order provably stays inside, a comment `// order stays inside: why` on
    the line or the one above says so.
@@ -25,10 +26,12 @@ MAY_INCLUDE = {
     "base": {"base"},
     "protocol": {"base", "protocol"},
     "storage": {"base", "storage"},
-    "cluster": {"base", "protocol", "storage", "cluster"},
-    "server": {"base", "protocol", "storage", "storage/lmdb", "storage/memory", "cluster", "server"},
+    "values": {"base", "values"},
+    "cluster": {"base", "protocol", "storage", "values", "cluster"},
+    "server": {"base", "protocol", "storage", "storage/lmdb", "storage/memory", "values", "cluster",
+               "server"},
 }
-CORE = {"base", "protocol", "storage", "storage/memory", "cluster"}
+CORE = {"base", "protocol", "storage", "storage/memory", "values", "cluster"}
 OURS = set(MAY_INCLUDE) | {"tests", "bench", "examples", "redis-tests"}
 
 # A foreign header, and the folders of MAY_INCLUDE that may see it.
