@@ -13,7 +13,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& ope
   op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
   op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
   op->update = std::move(operation.update);
-  AllowTransfer(op, op->update.bytes.size());
+  AllowTransfer(op, GrowthOf(op->update, context_->options.max_value_bytes));
   PassUpdateOn(turn, op);
 }
 
@@ -98,7 +98,7 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   op->r = std::clamp<uint8_t>(request.r, 1, context_->ring->n());
   op->w = std::clamp<uint8_t>(request.w, 1, context_->ring->n());
   op->update = request.update;
-  AllowTransfer(op, op->update.bytes.size());
+  AllowTransfer(op, GrowthOf(op->update, context_->options.max_value_bytes));
   BeginUpdate(turn, op);
 }
 
@@ -178,6 +178,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   UpdateEffect effect =
       ApplyUpdate(op->update, current.object, view, context_->options.max_value_bytes);
   op->update_result = std::move(effect.result);
+  op->update_result.changed = effect.write != UpdateEffect::Write::kNothing;
   AllowTransfer(op, effect.bytes.size());
   if (effect.write == UpdateEffect::Write::kNothing) {
     Reply(turn, op, std::max(op->after, current.sequence),

@@ -185,7 +185,8 @@ void Encode(const UpdateResponse& m, std::string* out) {
                   .Number(m.answered)
                   .Number(static_cast<uint64_t>(m.result.type))
                   .Number(Unsigned(m.result.integer))
-                  .Number(m.sloppy ? 1 : 0),
+                  .Number(m.sloppy ? 1 : 0)
+                  .Number(m.result.changed ? 1 : 0),
               {m.result.text}, out);
 }
 void Encode(const ScanRequest& m, std::string* out) {
@@ -356,7 +357,7 @@ bool Decode(Fields fields, UpdateRequest* m) {
   m->w = in.Small<uint8_t>(UINT8_MAX);
   m->db = in.Small<uint32_t>(kMaxDb);
   m->stamp = in.ReadStamp();
-  m->update.kind = in.Small<UpdateKind>(static_cast<uint64_t>(UpdateKind::kGetExpire));
+  m->update.kind = in.Small<UpdateKind>(UINT8_MAX);  // one that is not known is refused in words
   m->update.flags = in.Small<uint32_t>(UINT32_MAX);
   m->update.number = in.Signed();
   m->update.expires_at_ms = in.Signed();
@@ -371,9 +372,11 @@ bool Decode(Fields fields, UpdateResponse* m) {
   m->which = in.Small<char>(127);
   m->needed = in.Small<uint8_t>(UINT8_MAX);
   m->answered = in.Small<uint8_t>(UINT8_MAX);
-  m->result.type = in.Small<UpdateResult::Type>(static_cast<uint64_t>(UpdateResult::Type::kError));
+  m->result.type =
+      in.Small<UpdateResult::Type>(static_cast<uint64_t>(UpdateResult::Type::kIntegers));
   m->result.integer = in.Signed();
   m->sloppy = in.Flag();
+  m->result.changed = in.Flag();
   m->result.text = in.Field();
   return in.ok();
 }

@@ -2,31 +2,16 @@
 
 #include <utility>
 
+#include "base/coding.h"
 #include "base/decimal.h"
+#include "cluster/update_effects.h"
 
 namespace cartwheel {
 namespace {
 
-using Write = UpdateEffect::Write;
+using namespace effect;  // NOLINT: what updates are written with
 
 bool Has(const Update& update, UpdateFlag flag) { return (update.flags & flag) != 0; }
-
-UpdateResult Ok() { return {UpdateResult::Type::kOk, 0, {}}; }
-UpdateResult Null() { return {UpdateResult::Type::kNull, 0, {}}; }
-UpdateResult Integer(int64_t value) { return {UpdateResult::Type::kInteger, value, {}}; }
-UpdateResult Bulk(std::string text) { return {UpdateResult::Type::kBulk, 0, std::move(text)}; }
-
-UpdateEffect Answer(UpdateResult result) { return {Write::kNothing, {}, 0, std::move(result)}; }
-UpdateEffect Fail(std::string line) {
-  return Answer({UpdateResult::Type::kError, 0, std::move(line)});
-}
-UpdateEffect WriteValue(std::string bytes, int64_t expires_at_ms, UpdateResult result) {
-  return {Write::kValue, std::move(bytes), expires_at_ms, std::move(result)};
-}
-UpdateEffect Delete(UpdateResult result) { return {Write::kTombstone, {}, 0, std::move(result)}; }
-UpdateEffect RewriteTtl(int64_t expires_at_ms, UpdateResult result) {
-  return {Write::kRewriteTtl, {}, expires_at_ms, std::move(result)};
-}
 
 UpdateEffect ApplySet(const Update& update, const Sibling* old) {
   UpdateResult result = Ok();
@@ -44,9 +29,7 @@ UpdateEffect ApplyAppend(const Update& update, const Sibling* old, uint64_t max_
     return WriteValue(update.bytes, 0, Integer(static_cast<int64_t>(update.bytes.size())));
   }
   const size_t length = old->bytes.size() + update.bytes.size();
-  if (length > max_value_bytes) {
-    return Fail("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-  }
+  if (length > max_value_bytes) return FailTooLong();
   std::string bytes;
   bytes.reserve(length);
   bytes.append(old->bytes).append(update.bytes);
@@ -99,6 +82,26 @@ UpdateEffect ApplyGetExpire(const Update& update, const Sibling* old, const View
 
 }  // namespace
 
+std::string EncodeIntegers(std::span<const std::optional<int64_t>> integers) {
+  std::string bytes;
+  for (const std::optional<int64_t>& integer : integers) {
+    bytes.push_back(integer ? '\1' : '\0');
+    if (integer) PutVarint(&bytes, static_cast<uint64_t>(*integer));
+  }
+  return bytes;
+}
+
+std::vector<std::optional<int64_t>> DecodeIntegers(std::string_view bytes) {
+  std::vector<std::optional<int64_t>> integers;
+  Reader in(bytes);
+  while (!in.rest().empty()) {
+    std::optional<int64_t> integer;
+    if (in.Byte() != 0) integer = static_cast<int64_t>(in.Varint());
+    if (in.ok()) integers.push_back(integer);
+  }
+  return integers;
+}
+
 UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View& view,
                          uint64_t max_value_bytes) {
   const Sibling* old = current.Newest(view);
@@ -110,6 +113,14 @@ UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View
     case UpdateKind::kExpire: return ApplyExpire(update, old, view);
     case UpdateKind::kPersist: return ApplyPersist(old);
     case UpdateKind::kGetExpire: return ApplyGetExpire(update, old, view);
+    case UpdateKind::kSetRange: return ApplySetRange(update, old, max_value_bytes);
+    case UpdateKind::kIncrementFloat: return ApplyIncrementFloat(update, old);
+    case UpdateKind::kSetBit: return ApplySetBit(update, old, max_value_bytes);
+    case UpdateKind::kBitfield: return ApplyBitfield(update, old, max_value_bytes);
+    case UpdateKind::kPfAdd: return ApplyPfAdd(update, current, view);
+    case UpdateKind::kPfMerge: return ApplyPfMerge(update, current, view);
+    case UpdateKind::kPfCount: return ApplyPfCount(current, view);
+    case UpdateKind::kPfToDense: return ApplyPfToDense(current, view);
   }
   // A peer of a later version may ask for what this one does not know.
   return Fail("ERR unknown update");

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
-#include <variant>
+#include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "storage/object.h"
@@ -20,6 +23,16 @@ enum class UpdateKind : uint8_t {
   kExpire = 5,     // EXPIRE family: 1 or 0
   kPersist = 6,    // PERSIST: 1 or 0
   kGetExpire = 7,  // GETEX with an option: the old value
+  // cluster/update_strings.cc
+  kSetRange = 8,        // SETRANGE: the new length
+  kIncrementFloat = 9,  // INCRBYFLOAT: the new value
+  kSetBit = 10,         // SETBIT: the old bit
+  kBitfield = 11,       // BITFIELD with a SET or INCRBY: a number or null for each step
+  // cluster/update_hyperloglog.cc
+  kPfAdd = 12,      // PFADD: 1 when it changed something, or 0
+  kPfMerge = 13,    // PFMERGE, at the destination
+  kPfCount = 14,    // PFCOUNT of one key: the count, which is kept with it
+  kPfToDense = 15,  // PFDEBUG TODENSE: 1 or 0
 };
 
 // Conditions and wishes, or-ed together in Update::flags.
@@ -38,18 +51,39 @@ enum UpdateFlag : uint32_t {
 struct Update {
   UpdateKind kind = UpdateKind::kSet;
   uint32_t flags = 0;
-  std::string bytes;          // kSet, kAppend
-  int64_t number = 0;         // kIncrement
+  // kSet, kAppend, kSetRange: the value; kIncrementFloat: the increment as it was given; kSetBit:
+  // "0" or "1"; kBitfield: encoded steps; kPfAdd: encoded marks; kPfMerge: a HyperLogLog.
+  std::string bytes;
+  // kIncrement: by how much; kSetRange: the offset in bytes, kSetBit: in bits; kPfAdd, kPfMerge:
+  // hll-sparse-max-bytes.
+  int64_t number = 0;
   int64_t expires_at_ms = 0;  // absolute; 0: none given
 };
 
+// How large the update itself may make the value, in bytes.
+uint64_t GrowthOf(const Update& update, uint64_t max_value_bytes);
+
 // What the client is told.
 struct UpdateResult {
-  enum class Type : uint8_t { kOk = 0, kNull = 1, kInteger = 2, kBulk = 3, kError = 4 };
+  enum class Type : uint8_t {
+    kOk = 0,
+    kNull = 1,
+    kInteger = 2,
+    kBulk = 3,
+    kError = 4,
+    kIntegers = 5,  // an array of integers and nulls
+  };
   Type type = Type::kOk;
   int64_t integer = 0;
-  std::string text;  // the bulk, or the error's whole line without '-' and CRLF
+  // The bulk, the error's whole line without '-' and CRLF, or the encoded integers.
+  std::string text;
+  bool changed = false;  // something was written; told by the node that did it
 };
+
+// { 0:byte | 1:byte value:varint }, a null or an integer each.
+std::string EncodeIntegers(std::span<const std::optional<int64_t>> integers);
+// What is malformed, and all behind it, is left out.
+std::vector<std::optional<int64_t>> DecodeIntegers(std::string_view bytes);
 
 // What is written, if anything.
 struct UpdateEffect {
@@ -65,7 +99,8 @@ struct UpdateEffect {
   UpdateResult result;
 };
 
-// `current` is the merge of R replicas. max_value_bytes bounds APPEND (proto-max-bulk-len).
+// `current` is the merge of R replicas. max_value_bytes (proto-max-bulk-len) bounds what APPEND,
+// SETRANGE, SETBIT and BITFIELD make.
 UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View& view,
                          uint64_t max_value_bytes);
 

@@ -48,7 +48,7 @@ std::vector<AnyMessage> Samples() {
   updated.needed = 2;
   updated.answered = 1;
   updated.sloppy = true;
-  updated.result = {UpdateResult::Type::kInteger, INT64_MIN, "text"};
+  updated.result = {UpdateResult::Type::kInteger, INT64_MIN, "text", true};
   ScanResponse scanned;
   scanned.request = 11;
   scanned.next = kCursorEnd;

@@ -1,39 +1,12 @@
-#include "cluster/update.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
 #include <utility>
 
+#include "tests/unit/cluster/updates.h"
+
 namespace cartwheel {
 namespace {
-
-using Type = UpdateResult::Type;
-using Write = UpdateEffect::Write;
-
-constexpr int64_t kWall = 1'000'000;
-constexpr View kView{kWall, 0};
-constexpr uint64_t kMaxValue = 64;
-
-Sibling MakeSibling(uint64_t node, uint64_t time, std::string bytes, int64_t expires_at_ms = 0) {
-  Sibling sibling;
-  sibling.dot = {{node, 1}, 1};
-  sibling.time = time;
-  sibling.operation = node;
-  sibling.expires_at_ms = expires_at_ms;
-  sibling.bytes = std::move(bytes);
-  return sibling;
-}
-
-Object Holding(std::string bytes, int64_t expires_at_ms = 0) {
-  Object object;
-  PutInto(&object, {}, MakeSibling(1, 10, std::move(bytes), expires_at_ms));
-  return object;
-}
-
-UpdateEffect Apply(const Update& update, const Object& object) {
-  return ApplyUpdate(update, object, kView, kMaxValue);
-}
 
 Update SetTo(std::string bytes, uint32_t flags, int64_t expires_at_ms = 0) {
   return {UpdateKind::kSet, flags, std::move(bytes), 0, expires_at_ms};
@@ -42,20 +15,6 @@ Update Increment(int64_t by) { return {UpdateKind::kIncrement, 0, {}, by, 0}; }
 Update Append(std::string bytes) { return {UpdateKind::kAppend, 0, std::move(bytes), 0, 0}; }
 Update Expire(int64_t at_ms, uint32_t flags = 0) {
   return {UpdateKind::kExpire, flags, {}, 0, at_ms};
-}
-
-void ExpectInteger(const UpdateEffect& effect, int64_t value) {
-  EXPECT_EQ(effect.result.type, Type::kInteger);
-  EXPECT_EQ(effect.result.integer, value);
-}
-void ExpectBulk(const UpdateEffect& effect, const std::string& text) {
-  EXPECT_EQ(effect.result.type, Type::kBulk);
-  EXPECT_EQ(effect.result.text, text);
-}
-void ExpectError(const UpdateEffect& effect, const std::string& line) {
-  EXPECT_EQ(effect.write, Write::kNothing);
-  EXPECT_EQ(effect.result.type, Type::kError);
-  EXPECT_EQ(effect.result.text, line);
 }
 
 TEST(UpdateTest, SetIfAbsentWritesOnlyWhereNothingIs) {
