@@ -5,7 +5,6 @@ replies must be the same bytes. What is ours alone, or cannot be the same, is te
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -14,6 +13,7 @@ import time
 import unittest
 
 from cluster import Cluster, Node, RedisServer, ReplyError, free_ports, pairs
+from same_bytes import commands_of, differences
 
 FAR = 4102444800  # a second in 2100
 
@@ -450,19 +450,6 @@ ROUTED = """append decr decrby del exists expire expireat get getdel getex getse
 mset persist pexpire pexpireat psetex pttl set setex setnx strlen ttl type unlink""".split()
 
 
-def words_of(line):
-    """Shell words, with \\xNN inside double quotes."""
-    words = []
-    for word in shlex.split(line.replace("\\x", "\0x")):
-        text = re.sub("\0x(..)", lambda match: chr(int(match.group(1), 16)), word)
-        words.append(text.encode("latin-1"))
-    return words
-
-
-def commands():
-    return [words_of(line) for line in TABLE.splitlines() if line.strip()]
-
-
 class OneNode(unittest.TestCase):
     """A ring of one, shared by the tests of a class; each test has a connection of its own."""
 
@@ -510,16 +497,8 @@ class SameBytesAsRedis(OneNode):
             if hello:
                 theirs.call("HELLO", hello)
                 ours.call("HELLO", hello)
-            theirs.call("FLUSHALL")
-            ours.call("FLUSHALL")
-            differences = []
-            for command in commands():
-                expected = theirs.raw(*command)
-                got = ours.raw(*command)
-                if got != expected:
-                    differences.append("%r\n  redis     %r\n  cartwheel %r" % (
-                        b" ".join(command), expected[:300], got[:300]))
-            self.assertEqual(differences, [], "\n" + "\n".join(differences))
+            found = differences(theirs, ours, commands_of(TABLE))
+            self.assertEqual(found, [], "\n" + "\n".join(found))
 
     def test_resp2(self):
         self.compare(None)
@@ -532,9 +511,9 @@ class SameBytesAsRedis(OneNode):
         with self.redis.connect() as theirs, self.node.connect() as ours:
             for connection in (theirs, ours):
                 connection.call("FLUSHALL")
-                for command in commands():
+                for command in commands_of(TABLE):
                     connection.send(*command)
-            for command in commands():
+            for command in commands_of(TABLE):
                 self.assertEqual(ours.read()[0], theirs.read()[0], command)
 
     def test_command_info_of_what_clients_route_by(self):

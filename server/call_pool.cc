@@ -8,6 +8,15 @@
 #include "server/pipeline.h"
 
 namespace cartwheel {
+namespace {
+
+bool ChangedSomething(const Answer& answer) {
+  if (const auto* update = std::get_if<UpdateAnswer>(&answer.result)) return update->result.changed;
+  if (const auto* del = std::get_if<DeleteAnswer>(&answer.result)) return del->deleted;
+  return std::holds_alternative<PutAnswer>(answer.result);
+}
+
+}  // namespace
 
 CallPool::CallPool() = default;
 CallPool::~CallPool() = default;
@@ -37,6 +46,7 @@ void CallPool::Deliver(Answer&& answer) {
   call->after_ = std::max(call->after_, answer.after);
   --call->outstanding_;
   --operations_;
+  if (ChangedSomething(answer)) ++call->server_->counters.changes;
   if (call->pipeline_ == nullptr) {  // nobody waits for the reply any more
     if (call->outstanding_ == 0) Return(call);
     return;

@@ -43,8 +43,10 @@ class Table {
   Table() {
     for (const CommandFamily& family :
          {ConnectionCommands(), ClientCommands(), IntrospectionCommands(), ServerCommands(),
-          TransactionCommands(), PubSubCommands(), WaitCommands(), StringCommands(), KeyCommands(),
-          VersionCommands(), RingCommands(), ClusterCommands()}) {
+          TransactionCommands(), PubSubCommands(), WaitCommands(), StringCommands(),
+          CounterCommands(), RangeCommands(), BitCommands(), BitfieldCommands(),
+          HyperLogLogCommands(), KeyCommands(), VersionCommands(), RingCommands(),
+          ClusterCommands()}) {
       for (const CommandRow& row : family.rows) {
         commands_.push_back(Command{row, 0, family.group, nullptr, {}});
       }

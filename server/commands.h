@@ -13,6 +13,11 @@ CommandFamily TransactionCommands();    // commands_transactions.cc
 CommandFamily PubSubCommands();         // commands_pubsub.cc
 CommandFamily WaitCommands();           // commands_wait.cc
 CommandFamily StringCommands();         // commands_strings.cc
+CommandFamily BitCommands();            // commands_bits.cc
+CommandFamily BitfieldCommands();       // commands_bitfield.cc
+CommandFamily HyperLogLogCommands();    // commands_hyperloglog.cc
+CommandFamily CounterCommands();        // commands_counters.cc
+CommandFamily RangeCommands();          // commands_ranges.cc
 CommandFamily KeyCommands();            // commands_keys.cc
 CommandFamily VersionCommands();        // commands_dyn.cc
 CommandFamily RingCommands();           // commands_ring.cc

@@ -36,6 +36,8 @@ std::vector<std::string_view> CategoriesOf(const Command& command) {
   if ((command.flags & kReadonly) != 0) names.push_back("@read");
   if ((command.flags & kWrite) != 0) names.push_back("@write");
   if (group == "string") names.push_back("@string");
+  if (group == "bitmap") names.push_back("@bitmap");
+  if (group == "hyperloglog") names.push_back("@hyperloglog");
   if ((command.flags & kAdmin) != 0) names.push_back("@admin");
   names.push_back((command.flags & kFast) != 0 ? "@fast" : "@slow");
   const bool whole_keyspace = (command.flags & kAllKeys) != 0 && command.name != "dbsize";

@@ -1,8 +1,12 @@
 // Commands on string values: GET, SET and their kin. A plain SET is a blind put, the fast path;
 // with NX, XX, GET or KEEPTTL it is an update, made where the key's first live node is.
+#include <fmt/format.h>
+
+#include <memory>
 #include <string>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "server/command.h"
 #include "server/commands.h"
@@ -12,10 +16,6 @@
 
 namespace cartwheel {
 namespace {
-
-void StartUpdate(Call& call, Update update, Continuation then = ReplyUpdate) {
-  call.Start(UpdateOperation{call.KeyAt(1), std::move(update), call.r(), call.w()}, then);
-}
 
 void StartPut(Call& call, size_t value, int64_t expires_at_ms) {
   call.Start(PutOperation{call.KeyAt(1), std::nullopt, Kind::kValue, call.CopyOf(value),
@@ -78,10 +78,6 @@ void SetWithExpiry(Call& call, bool seconds) {
   StartPut(call, 3, *expires_at_ms);
 }
 
-void IncrementBy(Call& call, int64_t number) {
-  StartUpdate(call, Update{UpdateKind::kIncrement, 0, {}, number, 0});
-}
-
 void GetCommand(Call& call) {
   call.Start(ReadOperation{call.KeyAt(1), call.r(), false}, ReplyValue);
 }
@@ -135,19 +131,57 @@ void MGetCommand(Call& call) {
   }
 }
 
-void MSetCommand(Call& call) {
+// Calls visit(index) with the key of each pair, or answers with the error that there are none. The
+// operations run side by side, so of a key that is named twice only the last value goes.
+template <typename Visit>
+void ForEachPair(Call& call, Visit visit) {
   if (call.arg_count() % 2 == 0) {
-    return call.Error("ERR wrong number of arguments for 'mset' command");
+    return call.Error(
+        fmt::format("ERR wrong number of arguments for '{}' command", call.command().name));
   }
-  // The operations run side by side, so of a key that is named twice only the last value goes.
   std::unordered_set<std::string_view> seen;
   for (size_t pair = call.arg_count() / 2; pair > 0; --pair) {
     const size_t index = 2 * pair - 1;
-    if (!seen.insert(call.arg(index)).second) continue;
+    if (seen.insert(call.arg(index)).second) visit(index);
+  }
+}
+
+void MSetCommand(Call& call) {
+  ForEachPair(call, [&call](size_t index) {
     call.Join(PutOperation{call.KeyAt(index), std::nullopt, Kind::kValue, call.CopyOf(index + 1), 0,
                            call.w()},
               ReplyAllPut);
+  });
+}
+
+// The pairs of MSETNX, the last of each key alone.
+struct Pairs : CallState {
+  std::vector<std::pair<Key, std::string>> pairs;
+};
+
+void ReplyOneWhenAllPut(Call& call) {
+  if (call.ExpectAll<PutAnswer>()) call.Reply().Integer(1);
+}
+
+void PutPairsWhereNoneIs(Call& call) {
+  if (!call.ExpectAll<ReadAnswer>()) return;
+  for (const Answer& answer : call.answers()) {
+    const auto& read = std::get<ReadAnswer>(answer.result);
+    if (read.object.Newest(ViewOf(call)) != nullptr) return call.Reply().Integer(0);
   }
+  for (auto& [key, value] : call.StateAs<Pairs>().pairs) {
+    call.Join(PutOperation{key, std::nullopt, Kind::kValue, std::move(value), 0, call.w()},
+              ReplyOneWhenAllPut);
+  }
+}
+
+void MSetNxCommand(Call& call) {
+  auto state = std::make_unique<Pairs>();
+  ForEachPair(call, [&call, &state](size_t index) {
+    state->pairs.emplace_back(call.KeyAt(index), call.CopyOf(index + 1));
+    call.Join(ReadOperation{call.KeyAt(index), call.r(), false}, PutPairsWhereNoneIs);
+  });
+  call.state = std::move(state);
 }
 
 void AppendCommand(Call& call) {
@@ -158,29 +192,9 @@ void StrLenCommand(Call& call) {
   call.Start(ReadOperation{call.KeyAt(1), call.r(), false}, ReplyLength);
 }
 
-void IncrCommand(Call& call) { IncrementBy(call, 1); }
-void DecrCommand(Call& call) { IncrementBy(call, -1); }
-
-void IncrByCommand(Call& call) {
-  const auto number = ParseInteger(call.arg(2));
-  if (!number) return call.Error("ERR value is not an integer or out of range");
-  IncrementBy(call, *number);
-}
-
-void DecrByCommand(Call& call) {
-  const auto number = ParseInteger(call.arg(2));
-  if (!number) return call.Error("ERR value is not an integer or out of range");
-  if (*number == INT64_MIN) return call.Error("ERR decrement would overflow");
-  IncrementBy(call, -*number);
-}
-
 constexpr CommandRow kRows[] = {
     {"append", 3, kValueWrite | kFast, OneKey(kKeyReadWrite | kKeyInsert), AppendCommand, "2.0.0",
      "Adds bytes to the end of a value."},
-    {"decr", 2, kValueWrite | kFast, OneKey(kChangesKey), DecrCommand, "1.0.0",
-     "Takes one from an integer."},
-    {"decrby", 3, kValueWrite | kFast, OneKey(kChangesKey), DecrByCommand, "1.0.0",
-     "Takes a number from an integer."},
     {"get", 2, kFastRead, OneKey(kReadsKey), GetCommand, "1.0.0",
      "Reads the newest version of a key."},
     {"getdel", 2, kFastWrite, OneKey(kKeyReadWrite | kKeyAccess | kKeyDelete), GetDelCommand,
@@ -189,13 +203,18 @@ constexpr CommandRow kRows[] = {
      "Reads a value and sets when it expires."},
     {"getset", 3, kValueWrite | kFast, OneKey(kChangesKey), GetSetCommand, "1.0.0",
      "Writes a value and answers with the old one."},
-    {"incr", 2, kValueWrite | kFast, OneKey(kChangesKey), IncrCommand, "1.0.0",
-     "Adds one to an integer."},
-    {"incrby", 3, kValueWrite | kFast, OneKey(kChangesKey), IncrByCommand, "1.0.0",
-     "Adds a number to an integer."},
     {"mget", -2, kFastRead, AllKeys(kReadsKey), MGetCommand, "1.0.0", "Reads several keys."},
     {"mset", -3, kValueWrite, EverySecondKey(kKeyOverwrite | kKeyUpdate), MSetCommand, "1.0.1",
      "Writes several keys, each for itself."},
+    {"msetnx",
+     -3,
+     kValueWrite,
+     EverySecondKey(kKeyOverwrite | kKeyInsert),
+     MSetNxCommand,
+     "1.0.1",
+     "Writes several keys if none of them has a value.",
+     {},
+     "The keys are read first and then written: another client may write one in between."},
     {"psetex", 4, kValueWrite, OneKey(kKeyOverwrite | kKeyUpdate), PSetExCommand, "2.6.0",
      "Writes a value that expires after milliseconds."},
     {"set", -3, kValueWrite, OneKey(kChangesKey | kKeyVariable), SetCommand, "1.0.0",

@@ -133,7 +133,8 @@ void PersistenceSection(const Server& server, std::string* out) {
   const bool durable = server.options.engine == EngineKind::kLmdb;
   Field(out, "loading", server.node->ready() ? 0 : 1);
   Field(out, "async_loading", 0);
-  Field(out, "rdb_changes_since_last_save", 0);
+  // Of this run: no save is ever due.
+  Field(out, "rdb_changes_since_last_save", server.counters.changes);
   Field(out, "rdb_bgsave_in_progress", 0);
   Field(out, "rdb_last_save_time", server.started.wall_ms / 1000);
   Field(out, "rdb_last_bgsave_status", "ok");

@@ -118,6 +118,8 @@ constexpr OptionRow kTable[] = {
     {"proto-max-bulk-len", "512mb", "longest bulk string accepted", true,
      ReadBytes<&Options::proto_max_bulk_bytes, 1 << 20>,
      PrintInteger<&Options::proto_max_bulk_bytes>},
+    {"hll-sparse-max-bytes", "3000", "a HyperLogLog that would be longer becomes a dense one", true,
+     ReadBytes<&Options::hll_sparse_max_bytes, 0>, PrintInteger<&Options::hll_sparse_max_bytes>},
     {"loglevel", "notice", "debug, verbose, notice or warning", true, ReadLogLevel, PrintLogLevel},
     {"logfile", "", "file to log to, reopened at SIGHUP; empty: standard output", false,
      ReadText<&Options::logfile, 4096, true>, PrintText<&Options::logfile>},

@@ -80,6 +80,7 @@ struct Options {
   int64_t max_clock_skew_s = 60;
   bool recover = false;
   uint64_t proto_max_bulk_bytes = 512ULL << 20;
+  uint64_t hll_sparse_max_bytes = 3000;
   LogLevel loglevel = LogLevel::kNotice;
   std::string logfile;  // empty: stdout
 

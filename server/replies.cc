@@ -1,9 +1,28 @@
 #include "server/replies.h"
 
+#include <utility>
+#include <vector>
+
 #include "base/hash.h"
 #include "server/text.h"
 
 namespace cartwheel {
+namespace {
+
+void ReplyIntegers(Call& call, std::string_view encoded) {
+  const auto integers = DecodeIntegers(encoded);
+  ReplyWriter reply = call.Reply();
+  reply.Array(integers.size());
+  for (const std::optional<int64_t>& integer : integers) {
+    if (integer) {
+      reply.Integer(*integer);
+    } else {
+      reply.Null();
+    }
+  }
+}
+
+}  // namespace
 
 void ReplyUpdate(Call& call, Answer& answer) {
   const UpdateAnswer* update = call.Expect<UpdateAnswer>(answer);
@@ -15,7 +34,12 @@ void ReplyUpdate(Call& call, Answer& answer) {
     case UpdateResult::Type::kInteger: return call.Reply().Integer(result.integer);
     case UpdateResult::Type::kBulk: return call.Reply().Bulk(result.text);
     case UpdateResult::Type::kError: return call.Error(result.text);
+    case UpdateResult::Type::kIntegers: return ReplyIntegers(call, result.text);
   }
+}
+
+void StartUpdate(Call& call, Update update, Continuation then) {
+  call.Start(UpdateOperation{call.KeyAt(1), std::move(update), call.r(), call.w()}, then);
 }
 
 void ReplyPutOk(Call& call, Answer& answer) {
@@ -26,8 +50,10 @@ void ReplyDone(Call& call, Answer& answer) {
   if (call.Expect<Done>(answer) != nullptr) call.Reply().Ok();
 }
 
+View ViewOf(const Call& call) { return call.server().node->ViewOf(call.db(), call.now()); }
+
 const Sibling* NewestOf(Call& call, const ReadAnswer& read) {
-  const Sibling* newest = read.object.Newest(call.server().node->ViewOf(call.db(), call.now()));
+  const Sibling* newest = read.object.Newest(ViewOf(call));
   ServerCounters& counters = call.server().counters;
   ++(newest != nullptr ? counters.keyspace_hits : counters.keyspace_misses);
   return newest;

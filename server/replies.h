@@ -6,13 +6,17 @@
 
 namespace cartwheel {
 
-// An UpdateAnswer as its result says: OK, null, integer, bulk or error.
+// An UpdateAnswer as its result says: OK, null, integer, bulk, error, or an array of integers.
 void ReplyUpdate(Call& call, Answer& answer);
+// Starts an update of the key that is the first argument.
+void StartUpdate(Call& call, Update update, Continuation then = ReplyUpdate);
 // +OK for a PutAnswer.
 void ReplyPutOk(Call& call, Answer& answer);
 // +OK for Done.
 void ReplyDone(Call& call, Answer& answer);
 
+// From where this call judges what is alive.
+View ViewOf(const Call& call);
 // What GET shows of a read, or nullptr. Counts the keyspace hit or miss.
 const Sibling* NewestOf(Call& call, const ReadAnswer& read);
 

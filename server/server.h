@@ -36,6 +36,7 @@ struct ServerCounters {
   uint64_t output_bytes = 0;
   uint64_t output_limit_closes = 0;
   uint64_t busy_refusals = 0;  // commands on data, while the node was overloaded
+  uint64_t changes = 0;        // writes of this node's clients that changed something
   uint64_t keyspace_hits = 0;  // counted by the handlers of reads
   uint64_t keyspace_misses = 0;
 };
