@@ -6,6 +6,10 @@
 namespace cartwheel {
 namespace {
 
+// A pattern with more of them, side by side counted as one and not at its end, matches nothing: as
+// in Redis, which bounds its recursion so.
+constexpr size_t kMostStars = 1000;
+
 unsigned char Fold(char c, bool ignore_case) {
   if (ignore_case && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return static_cast<unsigned char>(c);
@@ -56,9 +60,12 @@ bool Matches(std::string_view pattern, std::string_view text, bool ignore_case) 
   size_t t = 0;
   size_t star = std::string_view::npos;  // after the last '*'
   size_t star_text = 0;                  // where the text goes on behind what that '*' took
+  size_t stars = 0;
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
-      star = ++p;
+      while (p < pattern.size() && pattern[p] == '*') ++p;
+      if (p < pattern.size() && ++stars > kMostStars) return false;
+      star = p;
       star_text = t;
       continue;
     }

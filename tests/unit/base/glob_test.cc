@@ -74,6 +74,20 @@ TEST(GlobTest, IgnoringCase) {
   EXPECT_FALSE(GlobMatchesIgnoringCase("[A-C]x", "dX"));
 }
 
+TEST(GlobTest, AThousandStarsAreTheMost) {
+  const auto pattern = [](int stars) {
+    std::string text;
+    for (int i = 0; i < stars; ++i) text += "*?";
+    return text;
+  };
+  const std::string text(3000, 'a');
+  EXPECT_TRUE(GlobMatches(pattern(1000), text));
+  EXPECT_FALSE(GlobMatches(pattern(1001), text));
+  // What stands side by side is one, and the last matches by itself.
+  EXPECT_TRUE(GlobMatches(std::string(5000, '*') + "a", text));
+  EXPECT_TRUE(GlobMatches(pattern(1000) + "*", text));
+}
+
 TEST(GlobTest, ManyStarsEndSoon) {
   std::string pattern;
   for (int i = 0; i < 200; ++i) pattern += "a*";
