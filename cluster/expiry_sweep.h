@@ -44,7 +44,7 @@ class ExpirySweep {
   // A hundredth of a processor at most.
   static constexpr uint32_t kSliceRecords = 2000;
   static constexpr int64_t kSlicePauseUs = 100'000;
-  static constexpr int64_t kRoundPauseUs = 1'000'000;
+  static constexpr int64_t kRoundPauseUs = 100'000;
 
   Replica* replica_;
   Position from_;

@@ -72,5 +72,14 @@ TEST_F(ExpirySweepTest, EmptiesWhatIsOverWithinSecondsAndRestsThen) {
   EXPECT_EQ(sweep_.NextDeadline(), kNever);
 }
 
+// Redis's users expect DBSIZE to fall within two seconds.
+TEST_F(ExpirySweepTest, AFewAreEmptiedSoonAfterTheirGrace) {
+  for (int i = 0; i < 3; ++i) Set("k" + std::to_string(i), kWall + 500);
+  RunUntil(500 + ExpirySweep::kGraceMs - 1);
+  EXPECT_EQ(Values(), 3U);
+  RunUntil(500 + ExpirySweep::kGraceMs + 200);
+  EXPECT_EQ(Values(), 0U);
+}
+
 }  // namespace
 }  // namespace cartwheel
