@@ -35,6 +35,9 @@ struct PutOperation {
   std::string bytes;
   int64_t expires_at_ms = 0;
   uint8_t w = 0;
+  // The retried siblings that the context's reader met (storage/object.h): nothing of theirs is to
+  // come back, either.
+  std::vector<Replaced> replaces = {};
 };
 
 // Plain DEL: reads R replicas (fewer if there are none), then puts a tombstone over what they and

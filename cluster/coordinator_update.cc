@@ -179,7 +179,9 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
       ApplyUpdate(op->update, current.object, view, context_->options.max_value_bytes);
   op->update_result = std::move(effect.result);
   op->update_result.changed = effect.write != UpdateEffect::Write::kNothing;
-  AllowTransfer(op, effect.bytes.size());
+  size_t bytes = effect.bytes.size();
+  for (const SiblingCopy& sibling : effect.siblings) bytes += sibling.bytes.size();
+  AllowTransfer(op, bytes);
   if (effect.write == UpdateEffect::Write::kNothing) {
     Reply(turn, op, std::max(op->after, current.sequence),
           UpdateAnswer{std::move(op->update_result)});
@@ -195,8 +197,10 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
   op->version.plain = true;
   op->version.operation = operation;
   Result<Minted> minted;
-  if (effect.write == UpdateEffect::Write::kRewriteTtl) {
-    minted = context_->RewriteExpiryAt(key, operation, effect.expires_at_ms, turn.now);
+  if (effect.write == UpdateEffect::Write::kSiblings) {
+    NewSiblings siblings{operation, current.object.context, ReplacedWith(current.object),
+                         std::move(effect.siblings)};
+    minted = context_->MintSiblingsAt(key, std::move(siblings), turn.now);
   } else {
     NewVersion version = op->version;
     version.kind =

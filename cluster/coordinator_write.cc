@@ -27,6 +27,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, PutOperation&& operat
   op->version.kind = operation.kind;
   op->version.bytes = std::move(operation.bytes);
   op->version.expires_at_ms = operation.expires_at_ms;
+  op->version.replaces = std::move(operation.replaces);
   AllowTransfer(op, op->version.bytes.size());
   BeginMinting(turn, op);
 }
@@ -39,7 +40,7 @@ bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* o
   NewVersion version{.operation = NewOperationId(&context_->random),
                      .attempt = 0,
                      .context = {},
-                     .replaces = {},
+                     .replaces = std::move(operation->replaces),
                      .plain = !operation->context.has_value(),
                      .kind = operation->kind,
                      .expires_at_ms = operation->expires_at_ms,

@@ -132,12 +132,11 @@ struct NodeContext {
     if (auto room = RoomForHint(); !room) return tl::unexpected(room.error());
     return replica.MintKept(key, ring->Replicas(key.position.slot), std::move(version), view);
   }
-  Result<Minted> RewriteExpiryAt(KeyRef key, uint64_t operation, int64_t expires_at_ms,
-                                 const Now& now) {
+  Result<Minted> MintSiblingsAt(KeyRef key, NewSiblings&& siblings, const Now& now) {
     if (IsKept(&key)) {
       if (auto room = RoomForHint(); !room) return tl::unexpected(room.error());
     }
-    return replica.RewriteExpiry(key, operation, expires_at_ms, ViewOf(key.db, now));
+    return replica.MintSiblings(key, std::move(siblings), ViewOf(key.db, now));
   }
   Result<VersionHead> MergeAt(KeyRef key, Object&& object, const Now& now) {
     if (IsKept(&key)) {

@@ -153,6 +153,12 @@ bool Replica::PastBounds(const Object& next, size_t siblings_before, size_t byte
   return ByteSize(next) > std::max<size_t>(limits_.object_max_bytes, bytes_before);
 }
 
+void Replica::NoteMany(const KeyRef& key, const Object& next) {
+  if (next.siblings.size() <= limits_.siblings_warn) return;
+  ++counters_->siblings_past_warn;
+  many_siblings_ = {std::string(key.bytes), next.siblings.size()};
+}
+
 uint64_t Replica::Store(const KeyRef& key, const Object& object, uint64_t hash, uint64_t mark,
                         const VersionHead& before) {
   image_.clear();
@@ -223,10 +229,7 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     return Error(ErrorCode::kTooMany, "the key has too many siblings: merge them first");
   }
   if (next.siblings.size() > 1) ++counters_->siblings_created;
-  if (next.siblings.size() > limits_.siblings_warn) {
-    ++counters_->siblings_past_warn;
-    many_siblings_ = {std::string(key.bytes), next.siblings.size()};
-  }
+  NoteMany(key, next);
   minted.sequence = Store(key, next, VersionHash(key.position, next), mark, current);
   return minted;
 }
@@ -244,41 +247,43 @@ Result<Minted> Replica::MintKept(const KeyRef& key, std::span<const NodeId> node
   return Mint(key, std::move(version), view);
 }
 
-Result<Minted> Replica::RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
-                                      const View& view) {
+Result<Minted> Replica::MintSiblings(const KeyRef& key, NewSiblings&& siblings, const View& view) {
   if (engine_->Full()) return Full();
   StoredVersion current;
-  if (auto done = Load(key, &current); !done) return tl::unexpected(std::move(done.error()));
-  const auto siblings = current.object.siblings;
-  CausalContext given;
-  // Of twins the newest stands for all: it is what clients see.
-  const auto is_rewritten = [&](const Sibling& sibling) {
-    return sibling.LiveAt(view) && current.object.Find(sibling.operation)->dot == sibling.dot;
-  };
-  std::vector<Sibling> rewritten;
-  for (const Sibling& sibling : siblings) {
-    if (is_rewritten(sibling)) {
-      rewritten.push_back(sibling);
-    } else {
-      given.Add(sibling.dot);
-    }
+  // Over a damaged copy as over none.
+  if (auto done = Load(key, &current); !done && done.error().code != ErrorCode::kDamaged) {
+    return tl::unexpected(std::move(done.error()));
   }
-  // Oldest first, so that the new times keep the order.
-  for (size_t i = rewritten.size(); i-- > 0;) {
-    Sibling sibling = rewritten[i];
-    given.Add(sibling.dot);
-    sibling.dot = NextDot(current, CausalContext(), view.wall_ms, &current.mark);
-    sibling.time = std::max(clock_->Tick(view.wall_ms), sibling.time + 1);
-    sibling.operation = operation + i;
-    sibling.attempt = 0;
-    sibling.replaces.clear();
-    sibling.expires_at_ms = expires_at_ms;
-    PutInto(&current.object, given, std::move(sibling));
-  }
+  std::vector<Replaced> replaces = std::move(siblings.replaces);
+  for (const Replaced& replaced : ReplacedWith(current.object)) NoteReplaced(replaced, &replaces);
+  uint64_t mark = 0;
+  Dot dot = NextDot(current, siblings.context, view.wall_ms, &mark);
+  // Later than what they cover, even where a clock ran ahead that we do not follow.
+  uint64_t time = 0;
+  for (const Sibling& old : current.object.siblings) time = std::max(time, old.time);
+
   Minted minted;
-  minted.delta = std::move(current.object);
-  minted.sequence =
-      Store(key, minted.delta, VersionHash(key.position, minted.delta), current.mark, current);
+  Object& next = minted.delta;
+  next.context = std::move(siblings.context);
+  next.context.Join(current.object.context);
+  next.siblings.resize(siblings.copies.size());
+  for (size_t i = siblings.copies.size(); i-- > 0; ++dot.counter) {
+    time = std::max(clock_->Tick(view.wall_ms), time + 1);
+    next.context.Add(dot);
+    next.siblings[i] = {.dot = dot,
+                        .time = time,
+                        .operation = siblings.operation + i,
+                        .expires_at_ms = siblings.copies[i].expires_at_ms,
+                        .kind = Kind::kValue,
+                        .attempt = 0,
+                        .bytes = std::move(siblings.copies[i].bytes),
+                        .replaces = replaces};
+  }
+  if (PastBounds(next, current.object.siblings.size(), ByteSize(current.object))) {
+    return Error(ErrorCode::kTooMany, "the versions are past siblings-max or object-max-bytes");
+  }
+  NoteMany(key, next);
+  minted.sequence = Store(key, next, VersionHash(key.position, next), mark, current);
   return minted;
 }
 

@@ -23,6 +23,7 @@
 #include "storage/engine.h"
 #include "storage/object.h"
 #include "storage/record.h"
+#include "storage/sibling_copy.h"
 
 namespace cartwheel {
 
@@ -76,8 +77,17 @@ struct NewVersion {
   }
 };
 
+// Several versions that are to be minted at once. Together they replace all that the copy holds,
+// and what the context covers. Not for what may be retried.
+struct NewSiblings {
+  uint64_t operation = 0;  // of the newest; each older one has the next number
+  CausalContext context;
+  std::vector<Replaced> replaces;   // as in NewVersion
+  std::vector<SiblingCopy> copies;  // newest first
+};
+
 struct Minted {
-  Object delta;  // {context + dot, the new sibling}: what the other replicas merge
+  Object delta;  // {context + dots, what was minted}: what the other replicas merge
   uint64_t sequence = 0;
 };
 
@@ -123,12 +133,11 @@ class Replica {
   // `nodes`.
   Result<Minted> MintKept(const KeyRef& key, std::span<const NodeId> nodes, NewVersion&& version,
                           const View& view);
+  // Applies several versions here, each under a new dot and in their order. One object with all of
+  // them is the delta. kTooMany, kFull, kCollision: nothing was written.
+  Result<Minted> MintSiblings(const KeyRef& key, NewSiblings&& siblings, const View& view);
   // Merges another's object into this copy. Nothing is written when it adds nothing.
   Result<VersionHead> Merge(const KeyRef& key, Object&& incoming, const View& view);
-  // Gives each live sibling of this copy a new expiry under a new dot each, merging none. One
-  // object with all of them is the delta.
-  Result<Minted> RewriteExpiry(const KeyRef& key, uint64_t operation, int64_t expires_at_ms,
-                               const View& view);
 
   // Drops a damaged record. What it said of its key is lost, its mark as well: the next mint begins
   // a new birth.
@@ -179,6 +188,7 @@ class Replica {
                  const VersionHead& before);
   void CountHint(const Position& place, size_t bytes_before, size_t bytes_after);
   bool PastBounds(const Object& next, size_t siblings_before, size_t bytes_before) const;
+  void NoteMany(const KeyRef& key, const Object& next);
 
   NodeId self_;
   StorageEngine* engine_;

@@ -13,6 +13,14 @@ using namespace effect;  // NOLINT: what updates are written with
 
 bool Has(const Update& update, UpdateFlag flag) { return (update.flags & flag) != 0; }
 
+// Each live sibling again, none merged.
+UpdateEffect RewriteTtl(int64_t expires_at_ms, const Object& current, const View& view,
+                        UpdateResult result) {
+  std::vector<SiblingCopy> siblings = CopiesOf(current, view);
+  for (SiblingCopy& sibling : siblings) sibling.expires_at_ms = expires_at_ms;
+  return WriteSiblings(std::move(siblings), std::move(result));
+}
+
 UpdateEffect ApplySet(const Update& update, const Sibling* old) {
   UpdateResult result = Ok();
   if (Has(update, kReturnOld)) result = old != nullptr ? Bulk(old->bytes) : Null();
@@ -58,26 +66,39 @@ bool ExpireAllowed(const Update& update, int64_t current) {
   return !(Has(update, kExpireLt) && current != 0 && wanted >= current);
 }
 
-UpdateEffect ApplyExpire(const Update& update, const Sibling* old, const View& view) {
+UpdateEffect ApplyExpire(const Update& update, const Object& current, const View& view) {
+  const Sibling* old = current.Newest(view);
   if (old == nullptr || !ExpireAllowed(update, old->expires_at_ms)) return Answer(Integer(0));
   if (update.expires_at_ms <= view.wall_ms) return Delete(Integer(1));
-  return RewriteTtl(update.expires_at_ms, Integer(1));
+  return RewriteTtl(update.expires_at_ms, current, view, Integer(1));
 }
 
-UpdateEffect ApplyPersist(const Sibling* old) {
+UpdateEffect ApplyPersist(const Object& current, const View& view) {
+  const Sibling* old = current.Newest(view);
   if (old == nullptr || old->expires_at_ms == 0) return Answer(Integer(0));
-  return RewriteTtl(0, Integer(1));
+  return RewriteTtl(0, current, view, Integer(1));
 }
 
 // Like EXPIRE and PERSIST it leaves every sibling: a read must not cost a version.
-UpdateEffect ApplyGetExpire(const Update& update, const Sibling* old, const View& view) {
+UpdateEffect ApplyGetExpire(const Update& update, const Object& current, const View& view) {
+  const Sibling* old = current.Newest(view);
   if (old == nullptr) return Answer(Null());
   if (Has(update, kPersistTtl)) {
     if (old->expires_at_ms == 0) return Answer(Bulk(old->bytes));
-    return RewriteTtl(0, Bulk(old->bytes));
+    return RewriteTtl(0, current, view, Bulk(old->bytes));
   }
   if (update.expires_at_ms <= view.wall_ms) return Delete(Bulk(old->bytes));
-  return RewriteTtl(update.expires_at_ms, Bulk(old->bytes));
+  return RewriteTtl(update.expires_at_ms, current, view, Bulk(old->bytes));
+}
+
+// What has expired on its way is not written.
+UpdateEffect ApplyReplace(const Update& update, const Sibling* old, const View& view) {
+  auto copies = DecodeCopies(update.bytes);
+  if (!copies) return Fail("ERR " + copies.error().message);
+  if (Has(update, kIfAbsent) && old != nullptr) return Answer(Integer(0));
+  std::erase_if(*copies, [&](const SiblingCopy& copy) { return !copy.LiveAt(view.wall_ms); });
+  if (!copies->empty()) return WriteSiblings(*std::move(copies), Integer(1));
+  return old != nullptr ? Delete(Integer(1)) : Answer(Integer(1));
 }
 
 }  // namespace
@@ -110,9 +131,9 @@ UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View
     case UpdateKind::kAppend: return ApplyAppend(update, old, max_value_bytes);
     case UpdateKind::kIncrement: return ApplyIncrement(update, old);
     case UpdateKind::kGetDelete: return old == nullptr ? Answer(Null()) : Delete(Bulk(old->bytes));
-    case UpdateKind::kExpire: return ApplyExpire(update, old, view);
-    case UpdateKind::kPersist: return ApplyPersist(old);
-    case UpdateKind::kGetExpire: return ApplyGetExpire(update, old, view);
+    case UpdateKind::kExpire: return ApplyExpire(update, current, view);
+    case UpdateKind::kPersist: return ApplyPersist(current, view);
+    case UpdateKind::kGetExpire: return ApplyGetExpire(update, current, view);
     case UpdateKind::kSetRange: return ApplySetRange(update, old, max_value_bytes);
     case UpdateKind::kIncrementFloat: return ApplyIncrementFloat(update, old);
     case UpdateKind::kSetBit: return ApplySetBit(update, old, max_value_bytes);
@@ -121,6 +142,7 @@ UpdateEffect ApplyUpdate(const Update& update, const Object& current, const View
     case UpdateKind::kPfMerge: return ApplyPfMerge(update, current, view);
     case UpdateKind::kPfCount: return ApplyPfCount(current, view);
     case UpdateKind::kPfToDense: return ApplyPfToDense(current, view);
+    case UpdateKind::kReplace: return ApplyReplace(update, old, view);
   }
   // A peer of a later version may ask for what this one does not know.
   return Fail("ERR unknown update");

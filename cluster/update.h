@@ -1,6 +1,7 @@
 // Update: the read-modify-write commands (INCR, APPEND, SET NX, GETEX, EXPIRE ...) as a pure
 // function from what GET shows to what is written. It runs at the key's first live node, on the
-// merge of R replicas; every update overwrites all siblings but EXPIRE, PERSIST and GETEX.
+// merge of R replicas. Every update overwrites all siblings, EXPIRE, PERSIST and GETEX by as many
+// anew.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "base/status.h"
 #include "storage/object.h"
+#include "storage/sibling_copy.h"
 
 namespace cartwheel {
 
@@ -33,11 +35,13 @@ enum class UpdateKind : uint8_t {
   kPfMerge = 13,    // PFMERGE, at the destination
   kPfCount = 14,    // PFCOUNT of one key: the count, which is kept with it
   kPfToDense = 15,  // PFDEBUG TODENSE: 1 or 0
+  kReplace = 32,    // RENAME, COPY, MOVE, RESTORE: all is replaced by `bytes`, copies of another
+                    // key's siblings (storage/sibling_copy.h); 1, or 0 when kIfAbsent forbids it
 };
 
 // Conditions and wishes, or-ed together in Update::flags.
 enum UpdateFlag : uint32_t {
-  kIfAbsent = 1,     // NX of SET
+  kIfAbsent = 1,     // NX of SET; kReplace
   kIfPresent = 2,    // XX of SET
   kReturnOld = 4,    // GET of SET
   kKeepTtl = 8,      // KEEPTTL of SET
@@ -51,8 +55,9 @@ enum UpdateFlag : uint32_t {
 struct Update {
   UpdateKind kind = UpdateKind::kSet;
   uint32_t flags = 0;
-  // kSet, kAppend, kSetRange: the value; kIncrementFloat: the increment as it was given; kSetBit:
-  // "0" or "1"; kBitfield: encoded steps; kPfAdd: encoded marks; kPfMerge: a HyperLogLog.
+  // kSet, kAppend, kSetRange: the value; kReplace: copies of siblings; kIncrementFloat: the
+  // increment as it was given; kSetBit: "0" or "1"; kBitfield: encoded steps; kPfAdd: encoded
+  // marks; kPfMerge: a HyperLogLog.
   std::string bytes;
   // kIncrement: by how much; kSetRange: the offset in bytes, kSetBit: in bits; kPfAdd, kPfMerge:
   // hll-sparse-max-bytes.
@@ -89,13 +94,14 @@ std::vector<std::optional<int64_t>> DecodeIntegers(std::string_view bytes);
 struct UpdateEffect {
   enum class Write : uint8_t {
     kNothing,
-    kValue,       // `bytes` and `expires_at_ms` over all siblings
-    kTombstone,   // over all siblings
-    kRewriteTtl,  // each live sibling again, with `expires_at_ms`, none merged
+    kValue,      // `bytes` and `expires_at_ms` over all siblings
+    kTombstone,  // over all siblings
+    kSiblings,   // `siblings` over all siblings
   };
   Write write = Write::kNothing;
   std::string bytes;
   int64_t expires_at_ms = 0;
+  std::vector<SiblingCopy> siblings;
   UpdateResult result;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cluster/update.h"
 
@@ -18,7 +19,7 @@ inline UpdateResult Bulk(std::string text) {
 }
 
 inline UpdateEffect Answer(UpdateResult result) {
-  return {UpdateEffect::Write::kNothing, {}, 0, std::move(result)};
+  return {UpdateEffect::Write::kNothing, {}, 0, {}, std::move(result)};
 }
 inline UpdateEffect Fail(std::string line) {
   return Answer({UpdateResult::Type::kError, 0, std::move(line)});
@@ -29,17 +30,17 @@ inline UpdateEffect FailTooLong() {
 // What a peer sent makes no sense.
 inline UpdateEffect FailMalformed() { return Fail("ERR malformed update"); }
 inline UpdateEffect WriteValue(std::string bytes, int64_t expires_at_ms, UpdateResult result) {
-  return {UpdateEffect::Write::kValue, std::move(bytes), expires_at_ms, std::move(result)};
+  return {UpdateEffect::Write::kValue, std::move(bytes), expires_at_ms, {}, std::move(result)};
 }
 // The same, with the expiry that the value had.
 inline UpdateEffect Change(const Sibling* old, std::string bytes, UpdateResult result) {
   return WriteValue(std::move(bytes), old != nullptr ? old->expires_at_ms : 0, std::move(result));
 }
 inline UpdateEffect Delete(UpdateResult result) {
-  return {UpdateEffect::Write::kTombstone, {}, 0, std::move(result)};
+  return {UpdateEffect::Write::kTombstone, {}, 0, {}, std::move(result)};
 }
-inline UpdateEffect RewriteTtl(int64_t expires_at_ms, UpdateResult result) {
-  return {UpdateEffect::Write::kRewriteTtl, {}, expires_at_ms, std::move(result)};
+inline UpdateEffect WriteSiblings(std::vector<SiblingCopy> siblings, UpdateResult result) {
+  return {UpdateEffect::Write::kSiblings, {}, 0, std::move(siblings), std::move(result)};
 }
 
 }  // namespace cartwheel::effect

@@ -11,6 +11,7 @@
 #include "base/decimal.h"
 #include "storage/context_token.h"
 #include "storage/record.h"
+#include "storage/sibling_copy.h"
 #include "tests/simulation/world.h"
 
 namespace cartwheel::sim {
@@ -48,6 +49,10 @@ class Stage : public WorldObserver {
     CHECK(it != asked_.end());
     const Asked asked = it->second;
     asked_.erase(it);
+    if (asked.into != nullptr) {
+      *asked.into = answer;
+      return;
+    }
     Say((asked.later ? "(" + asked.what + ") " : "") + Told(answer, asked));
   }
   void OnNodeDown(int node) override {
@@ -69,6 +74,7 @@ class Stage : public WorldObserver {
     std::string name;  // of the context in the answer
     bool later = false;
     bool siblings = false;
+    std::optional<Answer>* into = nullptr;  // instead of being printed
   };
   // The words of a command that are no options, and the options: ctx=c1, as=c2.
   struct Line {
@@ -133,6 +139,8 @@ class Stage : public WorldObserver {
       world_->Pause(NodeOf(line.words.at(1)), world_->now_us() + ParseTime(line.words.at(2)));
     } else if (verb == "tick") {
       world_->RunUntil(world_->now_us() + ParseTime(line.words.at(1)));
+    } else if (verb == "carry" || verb == "rename") {
+      Carry(line);
     } else {
       Ask(line, later);
     }
@@ -266,6 +274,51 @@ class Stage : public WorldObserver {
     const int64_t end_us = world_->now_us() + 10 * kSecond;
     while (!later && asked_.contains(id) && world_->now_us() < end_us) CHECK(world_->RunOne());
     if (!later && asked_.erase(id) > 0) Say("no answer in 10 s");
+  }
+
+  // What the server does for COPY and RENAME.
+  void Carry(const Line& line) {
+    const Key from{0, line.words.at(2)};
+    const Key to{0, line.words.at(3)};
+    const int node = NodeOf(line.words.at(1));
+    std::optional<Answer> answer = Await(node, ReadOperation{from});
+    const auto* read = answer ? std::get_if<ReadAnswer>(&answer->result) : nullptr;
+    if (read == nullptr) return SayOutcome(answer);
+    const Object source = read->object;
+    const auto copies = CopiesOf(source, {world_->NowOf(node).wall_ms, 0});
+    if (copies.empty()) return Say("no such key");
+    const uint32_t flags = line.words.size() > 4 ? uint32_t{kIfAbsent} : 0;
+    answer = Await(
+        node, UpdateOperation{to, Update{UpdateKind::kReplace, flags, EncodeCopies(copies), 0, 0}});
+    SayOutcome(answer);
+    const auto* update = answer ? std::get_if<UpdateAnswer>(&answer->result) : nullptr;
+    if (update == nullptr || update->result.integer == 0 || line.words[0] == "carry") return;
+    PutOperation put;
+    put.key = from;
+    put.context = source.context;
+    put.kind = Kind::kTombstone;
+    put.replaces = ReplacedWith(source);
+    SayOutcome(Await(node, std::move(put)));
+  }
+
+  void SayOutcome(const std::optional<Answer>& answer) {
+    Say(answer ? Told(*answer, {}) : "no answer");
+  }
+
+  template <typename Operation>
+  std::optional<Answer> Await(int node, Operation operation) {
+    std::optional<Answer> answer;
+    Asked asked;
+    asked.node = node;
+    asked.into = &answer;
+    const uint64_t id = ++last_id_;
+    asked_[id] = asked;
+    const int64_t end_us = world_->now_us() + 10 * kSecond;
+    if (world_->Submit(node, ClientOp{id, std::move(operation)})) {
+      while (asked_.contains(id) && world_->now_us() < end_us) CHECK(world_->RunOne());
+    }
+    asked_.erase(id);
+    return answer;
   }
 
   Result<ClientOp> OpOf(const Line& line, const Key& key) {

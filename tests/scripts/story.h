@@ -11,6 +11,8 @@
 //   the
 //                                       answer's context gets a name; dyndel NODE KEY ctx=NAME
 //   siblings NODE KEY [as=NAME]         every version that a read sees, the read's context named
+//   carry NODE FROM TO [nx]             every version of a key in the place of another's, as COPY
+//                                       does; rename NODE FROM TO [nx] then deletes what was read
 //   later COMMAND                       asks and does not wait; the answer is printed when it comes
 //   copies KEY                          what each node's disk holds, hints too, nobody asked
 //   prefers KEY                         the key's preference list

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "storage/memory/memory_engine.h"
 #include "storage/record.h"
 
@@ -30,6 +34,10 @@ class ReplicaTest : public testing::Test {
             .kind = Kind::kValue,
             .expires_at_ms = 0,
             .bytes = std::move(bytes)};
+  }
+  NewSiblings Copies(std::vector<SiblingCopy> copies) {
+    operation_ += copies.size();
+    return {operation_ - copies.size() + 1, {}, {}, std::move(copies)};
   }
   Object Put(std::string_view key, NewVersion version) {
     auto minted = replica_->Mint(Ref(key), std::move(version), view_);
@@ -207,17 +215,92 @@ TEST_F(ReplicaTest, AWriteIsLaterThanWhatItCoversEvenWhenAClockRanAhead) {
   EXPECT_GT(delta.siblings[0].time, far);
 }
 
-TEST_F(ReplicaTest, RewritingAnExpiryKeepsEachSibling) {
+TEST_F(ReplicaTest, SeveralSiblingsReplaceAllThatIsThere) {
   Put("k", Value("1"));
   Put("k", Value("2"));
-  const auto minted = replica_->RewriteExpiry(Ref("k"), 1000, kWall + 5000, view_);
+  const Object before = Get("k").object;
+  const auto minted = replica_->MintSiblings(Ref("k"), Copies({{0, "a"}, {kWall + 5, "b"}}), view_);
   ASSERT_TRUE(minted.has_value());
   const Object object = Get("k").object;
   EXPECT_EQ(object, minted->delta);
+  EXPECT_TRUE(object.context.Covers(before.context));
   ASSERT_EQ(object.siblings.size(), 2U);
-  EXPECT_EQ(object.siblings[0].bytes, "2");
-  EXPECT_EQ(object.siblings[1].bytes, "1");
-  for (const Sibling& sibling : object.siblings) EXPECT_EQ(sibling.expires_at_ms, kWall + 5000);
+  EXPECT_EQ(object.siblings[0].bytes, "a");
+  EXPECT_EQ(object.siblings[0].expires_at_ms, 0);
+  EXPECT_EQ(object.siblings[1].bytes, "b");
+  EXPECT_EQ(object.siblings[1].expires_at_ms, kWall + 5);
+  EXPECT_GT(object.siblings[0].time, object.siblings[1].time);
+  EXPECT_GT(object.siblings[1].time, before.siblings[0].time);
+  EXPECT_NE(object.siblings[0].operation, object.siblings[1].operation);
+  for (const Sibling& sibling : object.siblings) {
+    EXPECT_FALSE(before.context.Contains(sibling.dot));
+    EXPECT_TRUE(object.context.Contains(sibling.dot));
+  }
+}
+
+TEST_F(ReplicaTest, SeveralSiblingsHaveDotsThatAreNotUsedAgain) {
+  std::vector<Dot> dots;
+  const auto take = [&](const Object& object) {
+    for (const Sibling& sibling : object.siblings) dots.push_back(sibling.dot);
+  };
+  take(Put("k", Value("0")));
+  for (int i = 0; i < 3; ++i) {
+    const auto minted = replica_->MintSiblings(Ref("k"), Copies({{0, "a"}, {0, "b"}}), view_);
+    ASSERT_TRUE(minted.has_value());
+    take(minted->delta);
+    take(Put("k", Value("1", {}, true)));
+    if (i == 1) Restart();
+  }
+  std::sort(dots.begin(), dots.end());
+  EXPECT_EQ(dots.size(), 10U);
+  EXPECT_EQ(std::unique(dots.begin(), dots.end()), dots.end());
+  // The counters go on without a gap: one actor for each run of the node.
+  EXPECT_EQ(Get("k").object.context.vector().size(), 2U);
+  EXPECT_TRUE(Get("k").object.context.cloud().empty());
+}
+
+TEST_F(ReplicaTest, SeveralSiblingsCoverTheContextThatIsGiven) {
+  Put("k", Value("1"));
+  NewSiblings siblings = Copies({{0, "a"}, {0, "b"}});
+  siblings.context.Add({{0xb, 7}, 3});
+  siblings.replaces = {{77, 1}};
+  const auto minted = replica_->MintSiblings(Ref("k"), std::move(siblings), view_);
+  ASSERT_TRUE(minted.has_value());
+  EXPECT_TRUE(minted->delta.context.Contains({{0xb, 7}, 3}));
+  for (const Sibling& sibling : minted->delta.siblings) {
+    EXPECT_NE(sibling.FindReplaced(77), nullptr);
+  }
+}
+
+TEST_F(ReplicaTest, EachOfSeveralSiblingsTakesTheTwinOfWhatTheyReplace) {
+  Sibling retried{.dot = {{0xb, 1}, 1}, .time = 5, .operation = 9, .attempt = 1, .bytes = "x"};
+  ASSERT_TRUE(replica_->Merge(Ref("k"), DeltaOf({}, retried), view_).has_value());
+  ASSERT_TRUE(replica_->MintSiblings(Ref("k"), Copies({{0, "a"}, {0, "b"}}), view_).has_value());
+  for (const Sibling& sibling : Get("k").object.siblings) {
+    EXPECT_NE(sibling.FindReplaced(9), nullptr);
+  }
+  // The first attempt turns up, which nobody here has seen.
+  Sibling twin = retried;
+  twin.dot = {{0xc, 1}, 1};
+  twin.attempt = 0;
+  ASSERT_TRUE(replica_->Merge(Ref("k"), DeltaOf({}, twin), view_).has_value());
+  EXPECT_EQ(Get("k").object.siblings.size(), 2U);
+  EXPECT_TRUE(Get("k").object.context.Contains(twin.dot));
+}
+
+TEST_F(ReplicaTest, SeveralSiblingsStayWithinTheBounds) {
+  Restart({.siblings_warn = 1, .siblings_max = 2, .object_max_bytes = 1000});
+  const auto many = replica_->MintSiblings(Ref("k"), Copies({{0, "a"}, {0, "b"}, {0, "c"}}), view_);
+  ASSERT_FALSE(many.has_value());
+  EXPECT_EQ(many.error().code, ErrorCode::kTooMany);
+  const auto large = replica_->MintSiblings(Ref("k"), Copies({{0, std::string(2000, 'x')}}), view_);
+  ASSERT_FALSE(large.has_value());
+  EXPECT_EQ(large.error().code, ErrorCode::kTooMany);
+  EXPECT_EQ(Get("k").hash, 0U);
+  ASSERT_TRUE(replica_->MintSiblings(Ref("k"), Copies({{0, "a"}, {0, "b"}}), view_).has_value());
+  const auto warned = replica_->TakeManySiblings();
+  ASSERT_TRUE(warned.has_value());
+  EXPECT_EQ(warned->siblings, 2U);
 }
 
 TEST_F(ReplicaTest, FlushedRecordsAreSweptAndDoNotComeBack) {

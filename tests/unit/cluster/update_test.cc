@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/unit/cluster/updates.h"
 
@@ -15,6 +16,11 @@ Update Increment(int64_t by) { return {UpdateKind::kIncrement, 0, {}, by, 0}; }
 Update Append(std::string bytes) { return {UpdateKind::kAppend, 0, std::move(bytes), 0, 0}; }
 Update Expire(int64_t at_ms, uint32_t flags = 0) {
   return {UpdateKind::kExpire, flags, {}, 0, at_ms};
+}
+
+void ExpectSiblings(const UpdateEffect& effect, const std::vector<SiblingCopy>& siblings) {
+  EXPECT_EQ(effect.write, Write::kSiblings);
+  EXPECT_EQ(effect.siblings, siblings);
 }
 
 TEST(UpdateTest, SetIfAbsentWritesOnlyWhereNothingIs) {
@@ -136,8 +142,7 @@ TEST(UpdateTest, GetDeleteTakesTheValueAway) {
 
 TEST(UpdateTest, ExpireRewritesTheTtl) {
   const UpdateEffect effect = Apply(Expire(kWall + 100), Holding("v"));
-  EXPECT_EQ(effect.write, Write::kRewriteTtl);
-  EXPECT_EQ(effect.expires_at_ms, kWall + 100);
+  ExpectSiblings(effect, {{kWall + 100, "v"}});
   ExpectInteger(effect, 1);
   EXPECT_EQ(Apply(Expire(kWall + 100), {}).write, Write::kNothing);
   ExpectInteger(Apply(Expire(kWall + 100), {}), 0);
@@ -187,8 +192,7 @@ TEST(UpdateTest, ExpireConditions) {
 TEST(UpdateTest, PersistTakesTheTtlAway) {
   const Update update{UpdateKind::kPersist, 0, {}, 0, 0};
   const UpdateEffect effect = Apply(update, Holding("v", kWall + 100));
-  EXPECT_EQ(effect.write, Write::kRewriteTtl);
-  EXPECT_EQ(effect.expires_at_ms, 0);
+  ExpectSiblings(effect, {{0, "v"}});
   ExpectInteger(effect, 1);
   ExpectInteger(Apply(update, Holding("v")), 0);
   ExpectInteger(Apply(update, {}), 0);
@@ -197,8 +201,7 @@ TEST(UpdateTest, PersistTakesTheTtlAway) {
 TEST(UpdateTest, GetExpireAnswersTheValueAndChangesTheTtlOnly) {
   const Update later{UpdateKind::kGetExpire, 0, {}, 0, kWall + 100};
   const UpdateEffect set = Apply(later, Holding("v"));
-  EXPECT_EQ(set.write, Write::kRewriteTtl);
-  EXPECT_EQ(set.expires_at_ms, kWall + 100);
+  ExpectSiblings(set, {{kWall + 100, "v"}});
   ExpectBulk(set, "v");
   EXPECT_EQ(Apply(later, {}).result.type, Type::kNull);
 
@@ -207,10 +210,56 @@ TEST(UpdateTest, GetExpireAnswersTheValueAndChangesTheTtlOnly) {
   ExpectBulk(Apply(past, Holding("v")), "v");
 
   const Update persist{UpdateKind::kGetExpire, kPersistTtl, {}, 0, 0};
-  EXPECT_EQ(Apply(persist, Holding("v", kWall + 100)).write, Write::kRewriteTtl);
-  EXPECT_EQ(Apply(persist, Holding("v", kWall + 100)).expires_at_ms, 0);
+  ExpectSiblings(Apply(persist, Holding("v", kWall + 100)), {{0, "v"}});
   EXPECT_EQ(Apply(persist, Holding("v")).write, Write::kNothing);
   ExpectBulk(Apply(persist, Holding("v")), "v");
+}
+
+TEST(UpdateTest, ExpireMergesNoSiblings) {
+  Object object = Holding("older", kWall + 10);
+  PutInto(&object, {}, MakeSibling(2, 20, "newer"));
+  PutInto(&object, {}, MakeSibling(3, 30, "over", kWall));
+  const std::vector<SiblingCopy> wanted = {{kWall + 100, "newer"}, {kWall + 100, "older"}};
+  ExpectSiblings(Apply(Expire(kWall + 100), object), wanted);
+}
+
+Update Replace(const std::vector<SiblingCopy>& copies, uint32_t flags = 0) {
+  return {UpdateKind::kReplace, flags, EncodeCopies(copies), 0, 0};
+}
+
+TEST(UpdateTest, ReplaceWritesTheCopiesAsTheyAre) {
+  const std::vector<SiblingCopy> copies = {{0, "a"}, {kWall + 5, "b"}};
+  for (const Object& object : {Object(), Holding("v", kWall + 100)}) {
+    const UpdateEffect effect = Apply(Replace(copies), object);
+    ExpectSiblings(effect, copies);
+    ExpectInteger(effect, 1);
+  }
+}
+
+TEST(UpdateTest, ReplaceIfAbsentLeavesWhatLives) {
+  const UpdateEffect refused = Apply(Replace({{0, "a"}}, kIfAbsent), Holding("v"));
+  EXPECT_EQ(refused.write, Write::kNothing);
+  ExpectInteger(refused, 0);
+  for (const Object& absent : {Object(), Holding("v", kWall)}) {
+    const UpdateEffect effect = Apply(Replace({{0, "a"}}, kIfAbsent), absent);
+    ExpectSiblings(effect, {{0, "a"}});
+    ExpectInteger(effect, 1);
+  }
+}
+
+TEST(UpdateTest, ReplaceDropsWhatHasExpiredOnTheWay) {
+  const std::vector<SiblingCopy> copies = {{kWall, "a"}, {kWall + 1, "b"}};
+  ExpectSiblings(Apply(Replace(copies), Holding("v")), {{kWall + 1, "b"}});
+  const UpdateEffect none = Apply(Replace({{kWall, "a"}}), Holding("v"));
+  EXPECT_EQ(none.write, Write::kTombstone);
+  ExpectInteger(none, 1);
+  EXPECT_EQ(Apply(Replace({{kWall, "a"}}), {}).write, Write::kNothing);
+  ExpectInteger(Apply(Replace({{kWall, "a"}}), {}), 1);
+}
+
+TEST(UpdateTest, ReplaceRefusesWhatAreNoCopies) {
+  const Update garbage{UpdateKind::kReplace, 0, "garbage", 0, 0};
+  ExpectError(Apply(garbage, Holding("v")), "ERR malformed copies of siblings");
 }
 
 }  // namespace
