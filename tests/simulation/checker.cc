@@ -5,12 +5,20 @@
 
 #include "base/hash.h"
 #include "storage/record.h"
+#include "storage/sibling_copy.h"
 
 namespace cartwheel::sim {
 namespace {
 
 // An operation is answered within twice replica-timeout and a little more.
 constexpr int64_t kLongestAnswerUs = 2'000'000;
+
+std::vector<uint64_t> HashesOfCopies(const Update& update) {
+  std::vector<uint64_t> hashes;
+  const auto copies = DecodeCopies(update.bytes);
+  for (const SiblingCopy& copy : *copies) hashes.push_back(Hash64(copy.bytes));
+  return hashes;
+}
 
 }  // namespace
 
@@ -71,6 +79,9 @@ void Checker::Begin(uint64_t id, size_t key, const ClientOp& op, int64_t now_us,
     const uint64_t hash = Hash64(update->update.bytes);
     if (update->update.kind == UpdateKind::kAppend) state.appended.insert(hash);
     if (update->update.kind == UpdateKind::kSet) state.values[hash] = {};
+    if (update->update.kind == UpdateKind::kReplace) {
+      for (const uint64_t value : HashesOfCopies(update->update)) state.values[value] = {};
+    }
     if (update->update.kind == UpdateKind::kIncrement) ++state.increments;
   } else if (std::holds_alternative<DeleteOperation>(op.operation)) {
     pending.type = Type::kDelete;
@@ -229,6 +240,10 @@ void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t
       (op.update.kind == UpdateKind::kSet && result.type == UpdateResult::Type::kOk) ||
       result.type == UpdateResult::Type::kInteger;
   if (!wrote) return;
+  if (op.update.kind == UpdateKind::kReplace) {
+    if (result.integer == 1) EndReplace(op, now_us);
+    return;
+  }
   ++counts_.acknowledged_writes;
   // The bytes of an APPEND are not known here; those of the others are.
   const bool bytes_known = op.update.kind != UpdateKind::kAppend;
@@ -243,6 +258,28 @@ void Checker::EndUpdate(const Operation& op, const UpdateResult& result, int64_t
   } else if (found.size() == 1) {
     Acknowledge(&state, found.front(), now_us, op.sloppy);
   }
+}
+
+// All of its versions are there, and cover together what was there before: not each other.
+void Checker::EndReplace(const Operation& op, int64_t now_us) {
+  ++counts_.acknowledged_writes;
+  KeyState& state = keys_[op.key];
+  const std::vector<uint64_t> hashes = HashesOfCopies(op.update);
+  const auto found = MintedSince(state, op.began_us, [&](const Version& version) {
+    return !version.rewritten &&
+           std::find(hashes.begin(), hashes.end(), version.bytes_hash) != hashes.end();
+  });
+  if (found.size() != hashes.size()) {
+    Fail("of " + std::to_string(hashes.size()) + " versions that were written together " +
+         std::to_string(found.size()) + " are there: key " + state.key.bytes);
+    return;
+  }
+  for (const size_t index : found) Acknowledge(&state, index, now_us, op.sloppy, false);
+  if (state.versions[found.back()].minted_us <= lost_us_) return;
+  Cover(&state, now_us, op.sloppy, [&](size_t other) {
+    return std::find(found.begin(), found.end(), other) == found.end() &&
+           state.versions[found.front()].cover.Contains(state.versions[other].sibling.dot);
+  });
 }
 
 void Checker::EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t now_us) {

@@ -152,6 +152,7 @@ class Checker {
   void EndPut(const Operation& op, const PutAnswer& answer, int64_t now_us);
   void EndReplacedPut(const Operation& op, KeyState* state, int64_t now_us);
   void EndUpdate(const Operation& op, const UpdateResult& result, int64_t now_us);
+  void EndReplace(const Operation& op, int64_t now_us);
   void EndDelete(const Operation& op, const DeleteAnswer& answer, int64_t now_us);
   // The versions of the key that were minted since and that `wanted` accepts, newest first.
   template <typename Wanted>

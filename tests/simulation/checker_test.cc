@@ -239,6 +239,23 @@ TEST_F(CheckerTest, FindsAnAppendThatHappenedTwice) {
   ExpectFailure("nobody wrote");
 }
 
+TEST_F(CheckerTest, FindsThatOneOfSeveralCopiesIsMissing) {
+  for (const int missing : {0, 1}) {
+    const std::string name = std::to_string(missing);
+    UpdateOperation replace{kKey, {}};
+    replace.update.kind = UpdateKind::kReplace;
+    replace.update.bytes = EncodeCopies(std::vector<SiblingCopy>{{0, "a" + name}, {0, "b" + name}});
+    const uint64_t id = Ask({0, replace});
+    Object object;
+    PutInto(&object, {}, Version(At(kNode1, missing == 0 ? 1 : 3), "a" + name));
+    if (missing == 0) PutInto(&object, {}, Version(At(kNode1, 2), "b" + name));
+    Store(kNode1, object);
+    Answered(id, UpdateAnswer{{UpdateResult::Type::kInteger, 1, {}}});
+    EXPECT_EQ(checker_.failed(), missing == 1);
+  }
+  ExpectFailure("written together");
+}
+
 TEST_F(CheckerTest, FindsAnAnswerWhoseContextClaimsMore) {
   Object object;
   Put(&object, {}, At(kNode1, 1), "one");

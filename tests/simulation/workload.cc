@@ -128,9 +128,18 @@ ClientOp Workload::SharedOp(int client, size_t key, int node) {
     update.update.expires_at_ms = persists ? 0 : expires_at_ms;
     return {0, std::move(update)};
   }
-  update.update.kind = UpdateKind::kSet;
-  update.update.flags = kIfAbsent;
-  update.update.bytes = UniqueValue();
+  if (dice < 98) {
+    update.update.kind = UpdateKind::kSet;
+    update.update.flags = kIfAbsent;
+    update.update.bytes = UniqueValue();
+    return {0, std::move(update)};
+  }
+  // What RENAME and RESTORE do to their destination.
+  std::vector<SiblingCopy> copies(1 + random_.Below(3));
+  for (SiblingCopy& copy : copies) copy.bytes = UniqueValue();
+  update.update.kind = UpdateKind::kReplace;
+  update.update.flags = random_.Chance(1, 3) ? uint32_t{kIfAbsent} : 0;
+  update.update.bytes = EncodeCopies(copies);
   return {0, std::move(update)};
 }
 
