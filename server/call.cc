@@ -24,6 +24,14 @@ void Call::Start(Operation operation, Continuation then) {
   server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
 }
 
+void Call::AwaitSync(Continuation then) {
+  CHECK(joined_ == nullptr);
+  then_.push_back(then);
+  ++outstanding_;
+  server_->calls.NoteStarted();
+  server_->await_sync(uint64_t{slot_} << 32 | next_index_++);
+}
+
 void Call::Join(Operation operation, Joined done) {
   if (joined_ == nullptr) {  // the first of a group
     CHECK(outstanding_ == 0);

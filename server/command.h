@@ -69,6 +69,8 @@ class Call {
   // Keeps the answer in answers()[index]; not mixed with Start; `done` runs once, when no operation
   // is outstanding.
   void Join(Operation operation, Joined done);
+  // As Start; the answer is Done, once all that is applied here is on this node's disk.
+  void AwaitSync(Continuation then);
   std::vector<Answer>& answers() { return answers_; }
   size_t outstanding() const { return outstanding_; }
 

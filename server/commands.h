@@ -19,6 +19,11 @@ CommandFamily HyperLogLogCommands();    // commands_hyperloglog.cc
 CommandFamily CounterCommands();        // commands_counters.cc
 CommandFamily RangeCommands();          // commands_ranges.cc
 CommandFamily KeyCommands();            // commands_keys.cc
+CommandFamily KeyCopyCommands();        // commands_key_copies.cc
+CommandFamily ScanCommands();           // commands_scan.cc
+CommandFamily ObjectCommands();         // commands_object.cc
+CommandFamily SortCommands();           // commands_sort.cc
+CommandFamily SaveCommands();           // commands_save.cc
 CommandFamily VersionCommands();        // commands_dyn.cc
 CommandFamily RingCommands();           // commands_ring.cc
 CommandFamily ClusterCommands();        // commands_cluster.cc

@@ -140,6 +140,16 @@ void ClusterShards(Call& call) {
   }
 }
 
+// REPLICAS and SLAVES of a node: every node is a master of its slots, nobody is a replica of one.
+void ClusterReplicas(Call& call) {
+  if (!RingKnown(call)) return;
+  const NodeId id = ParseNodeId(call.arg(2));
+  if (id == 0 || call.server().node->state().Find(id) == nullptr) {
+    return call.Error("ERR Unknown node " + std::string(call.arg(2).substr(0, 128)));
+  }
+  call.Reply().Array(0);
+}
+
 void ClusterKeySlot(Call& call) {
   if (!RingKnown(call)) return;
   call.Reply().Integer(HashSlot(call.arg(2), call.server().node->state().settings.partitioner));
@@ -239,8 +249,12 @@ constexpr CommandRow kClusterTable[] = {
     {"cluster|myid", 2, kStale, kNoKeys, ClusterMyId, "3.0.0", "The id of this node.", "MYID"},
     {"cluster|nodes", 2, kStale, kNoKeys, ClusterNodes, "3.0.0",
      "A line for each node, with the slots it is first for.", "NODES"},
+    {"cluster|replicas", 3, kAdmin | kStale, kNoKeys, ClusterReplicas, "5.0.0",
+     "Nothing: no node is a replica of another.", "REPLICAS <node-id>"},
     {"cluster|shards", 2, kStale, kNoKeys, ClusterShards, "7.0.0",
      "Each node with the slots it is first for.", "SHARDS"},
+    {"cluster|slaves", 3, kAdmin | kStale, kNoKeys, ClusterReplicas, "3.0.0",
+     "REPLICAS by its old name.", "SLAVES <node-id>"},
     {"cluster|slots", 2, kStale, kNoKeys, ClusterSlots, "3.0.0",
      "Runs of slots, each with the nodes that hold it.", "SLOTS"},
 };

@@ -8,6 +8,7 @@
 #include "server/client_names.h"
 #include "server/command.h"
 #include "server/commands.h"
+#include "server/key_options.h"
 #include "server/pipeline.h"
 #include "server/text.h"
 #include "server/version.h"
@@ -129,15 +130,9 @@ void AuthCommand(Call& call) {
 }
 
 void SelectCommand(Call& call) {
-  const auto number = ParseInteger(call.arg(1));
-  if (!number) return call.Error("ERR value is not an integer or out of range");
-  if (*number < INT32_MIN || *number > INT32_MAX) {
-    return call.Error("ERR value is out of range, value must between -2147483648 and 2147483647");
-  }
-  if (*number < 0 || *number >= call.server().options.databases) {
-    return call.Error("ERR DB index is out of range");
-  }
-  call.session().db = static_cast<uint32_t>(*number);
+  const auto db = ParseDatabase(call.arg(1), call.server().options.databases);
+  if (!db) return call.Error(db.error().message);
+  call.session().db = *db;
   call.Reply().Ok();
 }
 

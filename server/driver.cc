@@ -89,6 +89,7 @@ void Driver::CarryOut() {
   if (!flushed) Fatal(flushed.error());
   const Sequences reached = engine_->sequences();
   ReleaseSends(reached);
+  ReleaseSyncs(reached);
   bus_->Flush();
   for (const Published& published : effects_.published) {
     server_.pubsub.Publish(published.sharded, published.channel, published.message);
@@ -133,6 +134,14 @@ void Driver::ReleaseSends(const Sequences& reached) {
   sends_to_address_.swap(effects_.sends_to_address);
   for (const SendToAddress& send : sends_to_address_) bus_->SendTo(send.to, send.frame);
   sends_to_address_.clear();
+}
+
+void Driver::ReleaseSyncs(const Sequences& reached) {
+  std::erase_if(waiting_syncs_, [&](const WaitingSync& sync) {
+    if (sync.sequence > reached.synced) return false;
+    effects_.answers.push_back({sync.id, 0, Done{}});
+    return true;
+  });
 }
 
 // The timer is set anew only for an earlier deadline; one that fires too early does no harm.

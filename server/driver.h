@@ -45,6 +45,11 @@ class Driver {
     std::string frame;
   };
 
+  struct WaitingSync {
+    uint64_t id;  // of the operation that is answered
+    uint64_t sequence;
+  };
+
   // --- start (driver_start.cc) ---
   Result<void> Bind();
   Result<void> OpenEngine();
@@ -69,6 +74,7 @@ class Driver {
   void NoteQueueAge(int64_t polled_at_us);
   void CarryOut();
   void ReleaseSends(const Sequences& reached);
+  void ReleaseSyncs(const Sequences& reached);
   void ArmTimer();
   void Sweep();
 
@@ -111,6 +117,7 @@ class Driver {
   std::vector<SendToAddress> sends_to_address_;
   std::vector<WaitingSend> waiting_sends_;  // for the engine, in order
   size_t waiting_bytes_ = 0;
+  std::vector<WaitingSync> waiting_syncs_;
   int64_t armed_for_us_ = INT64_MAX;
   int64_t swept_at_us_ = 0;
   bool full_ = false;  // as the engine said last

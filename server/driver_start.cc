@@ -48,6 +48,7 @@ Driver::Driver(CommandLine command_line) : command_line_(std::move(command_line)
   server_.options = command_line_.options;
   server_.config_file = command_line_.config_file;
   server_.run_id = Hex(RandomBytes(20));
+  server_.random = Random(RandomNumber());
   CHECK(uv_loop_init(&loop_) == 0);
   CHECK(uv_async_init(&loop_, &engine_woke_, [](uv_async_t*) {}) == 0);
   RefreshTime();
@@ -216,6 +217,11 @@ void Driver::ConnectServer() {
     node_->Step(server_.now, std::move(operation), &effects_);
   };
   server_.deliver = [this] { Deliver(); };
+  server_.await_sync = [this](uint64_t id) {
+    const uint64_t applied = engine_->sequences().applied;
+    engine_->SyncSoon(applied);
+    waiting_syncs_.push_back({id, applied});
+  };
   server_.shut_down = [this] { BeginStop(0, "SHUTDOWN"); };
   server_.set_option = [this](std::string_view name, std::string_view value) {
     return ChangeOption(name, value);

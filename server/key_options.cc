@@ -125,6 +125,55 @@ Result<uint32_t> ParseExpireConditions(std::span<const std::string_view> words) 
   return flags;
 }
 
+Result<RestoreOptions> ParseRestoreOptions(std::span<const std::string_view> words) {
+  RestoreOptions options;
+  bool idle = false;
+  bool frequency = false;
+  for (size_t index = 0; index < words.size(); ++index) {
+    const std::string_view word = words[index];
+    const bool last = index + 1 == words.size();
+    if (EqualsIgnoreCase(word, "REPLACE")) {
+      options.replace = true;
+    } else if (EqualsIgnoreCase(word, "ABSTTL")) {
+      options.absolute_ttl = true;
+    } else if (EqualsIgnoreCase(word, "IDLETIME") && !last && !frequency) {
+      const auto seconds = ParseInteger(words[++index]);
+      if (!seconds) return NoInteger();
+      if (*seconds < 0) return Line("ERR Invalid IDLETIME value, must be >= 0");
+      idle = true;
+    } else if (EqualsIgnoreCase(word, "FREQ") && !last && !idle) {
+      const auto number = ParseInteger(words[++index]);
+      if (!number) return NoInteger();
+      if (*number < 0 || *number > 255) {
+        return Line("ERR Invalid FREQ value, must be >= 0 and <= 255");
+      }
+      frequency = true;
+    } else {
+      return SyntaxError();
+    }
+  }
+  return options;
+}
+
+Result<int64_t> RestoreTime(std::string_view ttl, bool absolute, int64_t wall_ms) {
+  const auto number = ParseInteger(ttl);
+  if (!number) return NoInteger();
+  int64_t ms = *number;
+  if (ms < 0) return Line("ERR Invalid TTL value, must be >= 0");
+  if (ms == 0 || absolute) return ms;
+  return __builtin_add_overflow(ms, wall_ms, &ms) ? 1 : ms;
+}
+
+Result<uint32_t> ParseDatabase(std::string_view text, int64_t databases) {
+  const auto number = ParseInteger(text);
+  if (!number) return NoInteger();
+  if (*number < INT32_MIN || *number > INT32_MAX) {
+    return Line("ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
+  if (*number < 0 || *number >= databases) return Line("ERR DB index is out of range");
+  return static_cast<uint32_t>(*number);
+}
+
 Result<WriteOptions> ParseDynOptions(std::span<const std::string_view> words, bool expiries,
                                      std::string_view quorum_word, uint8_t max_quorum) {
   WriteOptions options;

@@ -1,6 +1,6 @@
-// Key options: the words after the key and value of SET, GETEX, EXPIRE and DYN.PUT, with Redis's
-// rules of which go together and its error lines. Pure: the time is an argument. A failure's
-// message is the whole error line.
+// Key options: the words after the key and value of SET, GETEX, EXPIRE, RESTORE and DYN.PUT, with
+// Redis's rules of which go together and its error lines. Pure: the time is an argument. A
+// failure's message is the whole error line.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,19 @@ Result<int64_t> ExpireCommandTime(const ExpiryWord& expiry, std::string_view com
 
 // [NX | XX | GT | LT] of EXPIRE: UpdateFlags.
 Result<uint32_t> ParseExpireConditions(std::span<const std::string_view> words);
+
+struct RestoreOptions {
+  bool replace = false;
+  bool absolute_ttl = false;
+};
+
+// [REPLACE] [ABSTTL] [IDLETIME seconds | FREQ frequency] of RESTORE.
+Result<RestoreOptions> ParseRestoreOptions(std::span<const std::string_view> words);
+// RESTORE's ttl as an absolute time in ms: 0 for none, 1 for what is past every clock.
+Result<int64_t> RestoreTime(std::string_view ttl, bool absolute, int64_t wall_ms);
+
+// A database's number, as SELECT and COPY name it.
+Result<uint32_t> ParseDatabase(std::string_view text, int64_t databases);
 
 struct WriteOptions {
   ExpiryWord expiry;

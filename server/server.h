@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "cluster/client_op.h"
 #include "cluster/node.h"
 #include "server/call_pool.h"
@@ -67,6 +68,14 @@ struct Pause {
   std::set<Pipeline*> waiting;
 };
 
+// What BGSAVE asked for, and when a save was done.
+struct SaveProgress {
+  bool running = false;
+  uint64_t sequence = 0;  // which it waits for
+  int64_t began_ms = 0;
+  int64_t last_ms = 0;  // what was there at that time is on the disk; 0: none was asked for
+};
+
 struct Server {
   Options options;
   std::string config_file;
@@ -77,6 +86,8 @@ struct Server {
   std::string run_id;  // 40 hex digits, new at every start
   ServerCounters counters;
   LinkStats bus;
+  SaveProgress save;
+  Random random{0};  // for what is left to chance (RANDOMKEY)
   CallPool calls;
   QueueAge queue_age;
   std::map<uint64_t, Session*> sessions;  // by id
@@ -95,6 +106,9 @@ struct Server {
   std::function<void(ClientOp&&)> submit;
   // Hands on the answers that the core has given meanwhile.
   std::function<void()> deliver;
+  // Answers an operation of that id with Done when all that the engine has applied by now is on
+  // this node's disk, whatever the fsync policy.
+  std::function<void(uint64_t id)> await_sync;
   // Begins the clean end of the process: nothing new is accepted, what is in flight is finished.
   std::function<void()> shut_down;
   // Closes a client at once; false when there is none. Not the one that asks for it.

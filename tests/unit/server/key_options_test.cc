@@ -119,5 +119,47 @@ TEST(KeyOptionsTest, DynOptions) {
             "ERR value is not an integer or out of range");
 }
 
+std::string RestoreError(std::vector<std::string_view> words) {
+  const auto options = ParseRestoreOptions(words);
+  return options ? "" : options.error().message;
+}
+
+TEST(KeyOptionsTest, RestoreOptions) {
+  const std::vector<std::string_view> both = {"replace", "ABSTTL", "IDLETIME", "7"};
+  const auto options = ParseRestoreOptions(both);
+  ASSERT_TRUE(options.has_value());
+  EXPECT_TRUE(options->replace);
+  EXPECT_TRUE(options->absolute_ttl);
+  EXPECT_EQ(RestoreError({"FREQ", "255"}), "");
+  EXPECT_EQ(RestoreError({"FREQ", "256"}), "ERR Invalid FREQ value, must be >= 0 and <= 255");
+  EXPECT_EQ(RestoreError({"IDLETIME", "-1"}), "ERR Invalid IDLETIME value, must be >= 0");
+  EXPECT_EQ(RestoreError({"IDLETIME", "x"}), "ERR value is not an integer or out of range");
+  EXPECT_EQ(RestoreError({"IDLETIME"}), "ERR syntax error");
+  EXPECT_EQ(RestoreError({"IDLETIME", "1", "FREQ", "1"}), "ERR syntax error");
+  EXPECT_EQ(RestoreError({"FREQ", "1", "IDLETIME", "1"}), "ERR syntax error");
+  EXPECT_EQ(RestoreError({"KEEPTTL"}), "ERR syntax error");
+}
+
+TEST(KeyOptionsTest, RestoreTimes) {
+  EXPECT_EQ(RestoreTime("0", false, 5000), 0);
+  EXPECT_EQ(RestoreTime("0", true, 5000), 0);
+  EXPECT_EQ(RestoreTime("10", false, 5000), 5010);
+  EXPECT_EQ(RestoreTime("10", true, 5000), 10);
+  // Past every clock is over at once, as in Redis.
+  EXPECT_EQ(RestoreTime("9223372036854775807", false, 5000), 1);
+  EXPECT_EQ(RestoreTime("9223372036854775807", true, 5000), INT64_MAX);
+  EXPECT_FALSE(RestoreTime("-1", false, 5000).has_value());
+  EXPECT_FALSE(RestoreTime("1.5", false, 5000).has_value());
+}
+
+TEST(KeyOptionsTest, DatabasesByNumber) {
+  EXPECT_EQ(ParseDatabase("15", 16), 15U);
+  EXPECT_EQ(ParseDatabase("16", 16).error().message, "ERR DB index is out of range");
+  EXPECT_EQ(ParseDatabase("-1", 16).error().message, "ERR DB index is out of range");
+  EXPECT_EQ(ParseDatabase("x", 16).error().message, "ERR value is not an integer or out of range");
+  EXPECT_EQ(ParseDatabase("2147483648", 16).error().message,
+            "ERR value is out of range, value must between -2147483648 and 2147483647");
+}
+
 }  // namespace
 }  // namespace cartwheel
