@@ -12,6 +12,7 @@
 namespace cartwheel {
 namespace {
 
+constexpr int64_t kMostArguments = INT32_MAX;  // beyond it no AUTH helps
 constexpr int64_t kMaxArgumentsBeforeAuth = 10;
 constexpr int64_t kMaxBulkBytesBeforeAuth = int64_t{16} << 10;
 constexpr uint64_t kMinCeilingBytes = 1ULL << 30;
@@ -88,10 +89,11 @@ RequestParser::Step RequestParser::ReadCount() {
     case Line::kNotANumber: return Fail("invalid multibulk length");
     case Line::kNumber: break;
   }
-  if (count > static_cast<int64_t>(limits_.max_arguments)) return Fail("invalid multibulk length");
+  if (count > kMostArguments) return Fail("invalid multibulk length");
   if (count > kMaxArgumentsBeforeAuth && !limits_.authenticated) {
     return Fail("unauthenticated multibulk length");
   }
+  if (count > static_cast<int64_t>(limits_.max_arguments)) return Fail("invalid multibulk length");
   if (count > 0) {
     arguments_left_ = static_cast<uint64_t>(count);
   } else {

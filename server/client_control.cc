@@ -54,13 +54,13 @@ std::string TakePair(std::string_view word, std::string_view value, KillFilter* 
     filter->id = static_cast<uint64_t>(*id);
   } else if (EqualsIgnoreCase(word, "TYPE")) {
     filter->type = ParseClientType(value);
-    if (!filter->type) return fmt::format("ERR Unknown client type '{}'", value.substr(0, 128));
+    if (!filter->type) return fmt::format("ERR Unknown client type '{}'", Shown(value));
   } else if (EqualsIgnoreCase(word, "ADDR")) {
     filter->address = value;
   } else if (EqualsIgnoreCase(word, "LADDR")) {
     filter->local_address = value;
   } else if (EqualsIgnoreCase(word, "USER")) {
-    if (value != "default") return fmt::format("ERR No such user '{}'", value.substr(0, 128));
+    if (value != "default") return fmt::format("ERR No such user '{}'", Shown(value));
   } else if (EqualsIgnoreCase(word, "SKIPME") && EqualsIgnoreCase(value, "yes")) {
     filter->skip_me = true;
   } else if (EqualsIgnoreCase(word, "SKIPME") && EqualsIgnoreCase(value, "no")) {
@@ -92,7 +92,7 @@ ClientType TypeOf(const Session& session) {
 }
 
 void ReplyUnknownType(Call& call, std::string_view type) {
-  call.Error(fmt::format("ERR Unknown client type '{}'", type.substr(0, 128)));
+  call.Error(fmt::format("ERR Unknown client type '{}'", Shown(type)));
 }
 
 void ClientKillCommand(Call& call) {

@@ -70,7 +70,7 @@ void ClientSetName(Call& call) {
 void ClientSetInfo(Call& call) {
   const bool name = EqualsIgnoreCase(call.arg(2), "LIB-NAME");
   if (!name && !EqualsIgnoreCase(call.arg(2), "LIB-VER")) {
-    return call.Error(fmt::format("ERR Unrecognized option '{}'", call.arg(2).substr(0, 128)));
+    return call.Error(fmt::format("ERR Unrecognized option '{}'", Shown(call.arg(2))));
   }
   if (!IsClientName(call.arg(3))) {
     return call.Error(fmt::format("ERR {} cannot contain spaces, newlines or special characters.",

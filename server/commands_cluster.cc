@@ -215,19 +215,19 @@ void ClusterMeet(Call& call) {
   if (call.arg_count() > 5) return call.Error("ERR syntax error");
   const auto port = ParseInteger(call.arg(3));
   if (!port) {
-    return call.Error("ERR Invalid TCP base port specified: " + call.CopyOf(3).substr(0, 128));
+    return call.Error("ERR Invalid TCP base port specified: " + std::string(Shown(call.arg(3))));
   }
   int64_t bus_port = *port + kBusPortOffset;
   if (call.arg_count() == 5) {
     const auto given = ParseInteger(call.arg(4));
     if (!given) {
-      return call.Error("ERR Invalid TCP bus port specified: " + call.CopyOf(4).substr(0, 128));
+      return call.Error("ERR Invalid TCP bus port specified: " + std::string(Shown(call.arg(4))));
     }
     bus_port = *given;
   }
   if (!IsPort(*port) || !IsPort(bus_port) || call.arg(2).empty()) {
-    return call.Error(fmt::format("ERR Invalid node address specified: {}:{}",
-                                  call.arg(2).substr(0, 128), *port));
+    return call.Error(
+        fmt::format("ERR Invalid node address specified: {}:{}", Shown(call.arg(2)), *port));
   }
   call.Start(JoinOperation{Address{call.CopyOf(2), static_cast<uint16_t>(bus_port)}}, ReplyDone);
 }

@@ -1,5 +1,6 @@
 // Commands about the connection: PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET. CLIENT is in
 // commands_client.cc.
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include <string>
@@ -89,14 +90,16 @@ void HelloCommand(Call& call) {
   const std::string_view* name = nullptr;
   size_t auth = 0;  // where AUTH stands
   for (size_t index = 2; index < call.arg_count(); ++index) {
+    const std::string_view option = call.arg(index);
     const size_t left = call.arg_count() - index - 1;
-    if (EqualsIgnoreCase(call.arg(index), "AUTH") && left >= 2) {
+    if (EqualsIgnoreCase(option, "AUTH") && left >= 2) {
       auth = index;
       index += 2;
-    } else if (EqualsIgnoreCase(call.arg(index), "SETNAME") && left >= 1) {
+    } else if (EqualsIgnoreCase(option, "SETNAME") && left >= 1) {
       name = &call.args()[++index];
     } else {
-      return call.Error("ERR Syntax error in HELLO option '" + call.CopyOf(index) + "'");
+      return call.Error(
+          fmt::format("ERR Syntax error in HELLO option '{}'", Shown(option, option.size())));
     }
   }
   if (auth != 0 && !Authenticate(call, call.arg(auth + 1), call.arg(auth + 2))) {

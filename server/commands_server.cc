@@ -65,8 +65,8 @@ void ConfigGet(Call& call) {
 }
 
 std::string SetFailure(std::string_view name, std::string_view why) {
-  return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}",
-                     name.substr(0, 128), why);
+  return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", Shown(name),
+                     why);
 }
 
 // Why the pairs cannot all be set; empty when they can.
@@ -78,7 +78,7 @@ std::string FirstObstacle(Call& call) {
     const OptionRow* row = FindOption(name);
     if (row == nullptr) {
       return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'",
-                         name.substr(0, 128));
+                         Shown(name));
     }
     if (!row->changeable) return SetFailure(name, "can't set immutable config");
     if (std::find(seen.begin(), seen.end(), row) != seen.end()) {

@@ -15,7 +15,6 @@
 namespace cartwheel {
 namespace {
 
-constexpr size_t kShownBytes = 128;  // of an unknown command, and of its arguments
 constexpr size_t kMaxKeyBytes = 64 << 10;
 
 ParserLimits LimitsOf(const Options& options) {
@@ -30,11 +29,10 @@ uint64_t HashKey(uint32_t db, std::string_view key) { return Hash64(key, db); }
 std::string UnknownCommandText(std::span<const std::string_view> args) {
   std::string shown;
   for (size_t i = 1; i < args.size() && shown.size() < kShownBytes; ++i) {
-    fmt::format_to(std::back_inserter(shown), "'{}' ",
-                   args[i].substr(0, kShownBytes - shown.size()));
+    fmt::format_to(std::back_inserter(shown), "'{}' ", Shown(args[i], kShownBytes - shown.size()));
   }
-  return fmt::format("ERR unknown command '{}', with args beginning with: {}",
-                     args[0].substr(0, kShownBytes), shown);
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}", Shown(args[0]),
+                     shown);
 }
 
 bool HasLongKey(const Command& command, std::span<const std::string_view> args) {
@@ -175,7 +173,7 @@ void Pipeline::Refuse(std::span<const std::string_view> words) {
   const Command* const named = FindCommand(words);
   if (named == nullptr) {
     return Reject(*command, fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                                        words[1].substr(0, kShownBytes), UpperCase(command->name)));
+                                        Shown(words[1]), UpperCase(command->name)));
   }
   Reject(*named, fmt::format("ERR wrong number of arguments for '{}' command", named->name));
 }

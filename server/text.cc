@@ -22,6 +22,11 @@ std::string UpperCase(std::string_view text) {
   return upper;
 }
 
+std::string_view Shown(std::string_view word, size_t limit) {
+  word = word.substr(0, limit);
+  return word.substr(0, word.find('\0'));
+}
+
 std::optional<Address> ParseAddress(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return std::nullopt;

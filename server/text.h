@@ -1,6 +1,7 @@
 // Text: small readings of arguments and option values. Integers are in base/decimal.h.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ namespace cartwheel {
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // ASCII letters only.
 std::string UpperCase(std::string_view text);
+// What Redis's errors show of a client's word: at most 128 bytes, and nothing from a NUL on.
+inline constexpr size_t kShownBytes = 128;
+std::string_view Shown(std::string_view word, size_t limit = kShownBytes);
 // "host:port" or "[::1]:port".
 std::optional<Address> ParseAddress(std::string_view text);
 

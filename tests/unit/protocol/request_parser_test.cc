@@ -204,6 +204,10 @@ TEST(RequestParserTest, LittleIsAllowedBeforeAuth) {
   EXPECT_EQ(ParseWhole(Encode(ten), Unauthenticated()).commands.size(), 1u);
   EXPECT_EQ(ParseWhole("*11\r\n", Unauthenticated()).error,
             "Protocol error: unauthenticated multibulk length");
+  EXPECT_EQ(ParseWhole("*2147483647\r\n", Unauthenticated()).error,
+            "Protocol error: unauthenticated multibulk length");
+  EXPECT_EQ(ParseWhole("*2147483648\r\n", Unauthenticated()).error,
+            "Protocol error: invalid multibulk length");
   EXPECT_EQ(ParseWhole("*1\r\n$16385\r\n", Unauthenticated()).error,
             "Protocol error: unauthenticated bulk length");
   // Over the bulk limit nobody waits for the bytes of a stranger.

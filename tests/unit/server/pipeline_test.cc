@@ -208,6 +208,14 @@ TEST_F(PipelineTest, ErrorsKeepTheirPlaceAndRedissWords) {
             "-ERR wrong number of arguments for 'get' command\r\n");
 }
 
+TEST_F(PipelineTest, WhatAnErrorShowsEndsAtANul) {
+  const std::string nul(1, '\0');
+  Send("a" + nul + "b c" + nul + "d e\r\nclient x" + nul + "y\r\n");
+  EXPECT_EQ(Output(),
+            "-ERR unknown command 'a', with args beginning with: 'c' 'e' \r\n"
+            "-ERR unknown subcommand 'x'. Try CLIENT HELP.\r\n");
+}
+
 TEST_F(PipelineTest, AProtocolErrorIsAnsweredAfterAllBeforeIt) {
   Send("SET a 1\r\n*1\r\n+x\r\n");
   EXPECT_TRUE(pipeline_->closing());
