@@ -36,6 +36,16 @@ class ReplyError(Exception):
     """An error reply: its line without the leading '-'."""
 
 
+def encoded(*arguments):
+    """A command's bytes: an array of bulk strings."""
+    parts = [b"*%d\r\n" % len(arguments)]
+    for argument in arguments:
+        if not isinstance(argument, bytes):
+            argument = str(argument).encode()
+        parts.append(b"$%d\r\n%s\r\n" % (len(argument), argument))
+    return b"".join(parts)
+
+
 class Connection:
     """A client connection that sends arrays of bulk strings and reads RESP2 and RESP3."""
 
@@ -57,12 +67,7 @@ class Connection:
         self.socket.sendall(data)
 
     def send(self, *arguments):
-        parts = [b"*%d\r\n" % len(arguments)]
-        for argument in arguments:
-            if not isinstance(argument, bytes):
-                argument = str(argument).encode()
-            parts.append(b"$%d\r\n%s\r\n" % (len(argument), argument))
-        self.socket.sendall(b"".join(parts))
+        self.socket.sendall(encoded(*arguments))
 
     def _fill(self):
         data = self.socket.recv(1 << 16)

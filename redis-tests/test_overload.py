@@ -8,17 +8,9 @@ import threading
 import time
 import unittest
 
-from cluster import Cluster, ReplyError, pairs
+from cluster import Cluster, ReplyError, encoded, pairs
 
 BUSY = "BUSY this node is overloaded, try again later"
-
-
-def encoded(*words):
-    out = b"*%d\r\n" % len(words)
-    for word in words:
-        data = word if isinstance(word, bytes) else str(word).encode()
-        out += b"$%d\r\n%s\r\n" % (len(data), data)
-    return out
 
 
 class Pipelining(threading.Thread):
