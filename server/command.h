@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "cluster/client_op.h"
 #include "protocol/reply_writer.h"
 #include "server/command_table.h"
@@ -46,13 +47,16 @@ class Call {
  public:
   // --- what was asked; the views are valid only until the handler returns ---
   std::span<const std::string_view> args() const { return args_; }
-  std::string_view arg(size_t index) const { return args_[index]; }
+  std::string_view arg(size_t index) const {
+    CHECK(index < args_.size());
+    return args_[index];
+  }
   size_t arg_count() const { return args_.size(); }
   const Command& command() const { return *command_; }
   uint32_t db() const { return db_; }  // the one selected when the call began
-  Key KeyAt(size_t index) const { return Key{db_, std::string(args_[index])}; }
+  Key KeyAt(size_t index) const { return Key{db_, std::string(arg(index))}; }
   // The argument as a string of its own: the one copy a value makes.
-  std::string CopyOf(size_t index) const { return std::string(args_[index]); }
+  std::string CopyOf(size_t index) const { return std::string(arg(index)); }
 
   Session& session() const { return *session_; }
   Server& server() const { return *server_; }
