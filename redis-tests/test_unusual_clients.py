@@ -204,7 +204,7 @@ class HalfAGigabyte(unittest.TestCase):
                 return answer
             time.sleep(0.1)
 
-    def check(self, bound, **options):
+    def check(self, **options):
         block = os.urandom(MIB)
         with Cluster(1, **options) as cluster:
             node = cluster.nodes[0]
@@ -225,7 +225,9 @@ class HalfAGigabyte(unittest.TestCase):
                 self.assertEqual(self.ask(connection, "DEL", "large"), 1)
             print("a SET of 512 MiB, %s: %.1f s, %d MiB held then; beside it %d asked, the longest "
                   "waited %.2f s" % (options["engine"], took, held / MIB, beside.asked, beside.worst))
-            self.assertLess(beside.worst, bound)
+            # It is copied, hashed and stored in one piece (docs/redis-compatibility.md): 2 to 5 s on
+            # an idle machine, 17 s were seen on one with six compilers beside it.
+            self.assertLess(beside.worst, 40)
             with node.connect() as connection:
                 self.assertEqual(self.ask(connection, "SET", "large", "small"), "OK")
                 self.assertEqual(connection.call("GET", "large"), b"small")
@@ -233,12 +235,12 @@ class HalfAGigabyte(unittest.TestCase):
     @unittest.skipIf(SANITIZED, "takes those builds very long")
     @unittest.skipIf(available_bytes() < 6 << 30, "needs 6 GiB of memory")
     def test_in_memory(self):
-        self.check(15, engine="memory")
+        self.check(engine="memory")
 
     @unittest.skipIf(SANITIZED, "takes those builds very long")
     @unittest.skipIf(available_bytes() < 8 << 30, "needs 8 GiB of memory")
     def test_on_disk(self):
-        self.check(20, engine="lmdb")
+        self.check(engine="lmdb")
 
 
 class SmallLimit(unittest.TestCase):
