@@ -71,8 +71,8 @@ uint64_t LiveVersion(const Object& object, const View& view) {
 
 void ReplyWrongWords(Call& call) {
   call.Error("ERR unknown subcommand or wrong number of arguments for '" +
-             call.CopyOf(1).substr(0, 128) + "'. Try " + UpperCase(call.command().container->name) +
-             " HELP.");
+             std::string(Shown(call.arg(1))) + "'. Try " +
+             UpperCase(call.command().container->name) + " HELP.");
 }
 
 bool RingKnown(Call& call) {
