@@ -94,7 +94,7 @@ UpdateEffect ApplyGetExpire(const Update& update, const Object& current, const V
 // What has expired on its way is not written.
 UpdateEffect ApplyReplace(const Update& update, const Sibling* old, const View& view) {
   auto copies = DecodeCopies(update.bytes);
-  if (!copies) return Fail("ERR " + copies.error().message);
+  if (!copies) return FailMalformed();
   if (Has(update, kIfAbsent) && old != nullptr) return Answer(Integer(0));
   std::erase_if(*copies, [&](const SiblingCopy& copy) { return !copy.LiveAt(view.wall_ms); });
   if (!copies->empty()) return WriteSiblings(*std::move(copies), Integer(1));

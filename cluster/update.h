@@ -35,8 +35,9 @@ enum class UpdateKind : uint8_t {
   kPfMerge = 13,    // PFMERGE, at the destination
   kPfCount = 14,    // PFCOUNT of one key: the count, which is kept with it
   kPfToDense = 15,  // PFDEBUG TODENSE: 1 or 0
-  kReplace = 32,    // RENAME, COPY, MOVE, RESTORE: all is replaced by `bytes`, copies of another
-                    // key's siblings (storage/sibling_copy.h); 1, or 0 when kIfAbsent forbids it
+  // All is replaced by copies of another key's siblings (RENAME, COPY, MOVE, RESTORE): 1, or 0 when
+  // kIfAbsent forbids it.
+  kReplace = 32,
 };
 
 // Conditions and wishes, or-ed together in Update::flags.
@@ -55,9 +56,9 @@ enum UpdateFlag : uint32_t {
 struct Update {
   UpdateKind kind = UpdateKind::kSet;
   uint32_t flags = 0;
-  // kSet, kAppend, kSetRange: the value; kReplace: copies of siblings; kIncrementFloat: the
-  // increment as it was given; kSetBit: "0" or "1"; kBitfield: encoded steps; kPfAdd: encoded
-  // marks; kPfMerge: a HyperLogLog.
+  // kSet, kAppend, kSetRange: the value; kIncrementFloat: the increment as it was given; kSetBit:
+  // "0" or "1"; kBitfield: encoded steps; kPfAdd: encoded marks; kPfMerge: a HyperLogLog;
+  // kReplace: copies (storage/sibling_copy.h).
   std::string bytes;
   // kIncrement: by how much; kSetRange: the offset in bytes, kSetBit: in bits; kPfAdd, kPfMerge:
   // hll-sparse-max-bytes.

@@ -16,7 +16,7 @@ import unittest
 import cluster as processes
 import power_loss
 from cluster import Cluster, RedisServer, ReplyError, pairs
-from test_commands import words_of
+from same_bytes import commands_of, differences
 
 SHIM = os.environ.get("CARTWHEEL_POWER_LOSS", os.path.join(
     processes.ROOT, "build", "redis-tests", "libpower_loss.so"))
@@ -245,10 +245,6 @@ SCAN 18446744073709551616
 ROUTED = """copy dump expiretime lastsave pexpiretime rename renamenx restore touch""".split()
 
 
-def commands():
-    return [words_of(line) for line in TABLE.splitlines() if line.strip()]
-
-
 class RingOfThree(unittest.TestCase):
     """A ring shared by the tests of a class; each test has a connection to every node."""
 
@@ -284,16 +280,8 @@ class SameBytesAsRedis(RingOfThree):
             if hello:
                 theirs.call("HELLO", hello)
                 ours.call("HELLO", hello)
-            theirs.call("FLUSHALL")
-            ours.call("FLUSHALL")
-            differences = []
-            for command in commands():
-                expected = theirs.raw(*command)
-                got = ours.raw(*command)
-                if got != expected:
-                    differences.append("%r\n  redis     %r\n  cartwheel %r" % (
-                        b" ".join(command), expected[:300], got[:300]))
-            self.assertEqual(differences, [], "\n" + "\n".join(differences))
+            found = differences(theirs, ours, commands_of(TABLE))
+            self.assertEqual(found, [], "\n" + "\n".join(found))
 
     def test_resp2(self):
         self.compare(self.nodes[0], None)
@@ -306,9 +294,9 @@ class SameBytesAsRedis(RingOfThree):
         with self.redis.connect() as theirs:
             for connection in (theirs, self.nodes[2]):
                 connection.call("FLUSHALL")
-                for command in commands():
+                for command in commands_of(TABLE):
                     connection.send(*command)
-            for command in commands():
+            for command in commands_of(TABLE):
                 self.assertEqual(self.nodes[2].read()[0], theirs.read()[0], command)
 
     def test_command_info_of_what_clients_route_by(self):

@@ -18,11 +18,6 @@ Update Expire(int64_t at_ms, uint32_t flags = 0) {
   return {UpdateKind::kExpire, flags, {}, 0, at_ms};
 }
 
-void ExpectSiblings(const UpdateEffect& effect, const std::vector<SiblingCopy>& siblings) {
-  EXPECT_EQ(effect.write, Write::kSiblings);
-  EXPECT_EQ(effect.siblings, siblings);
-}
-
 TEST(UpdateTest, SetIfAbsentWritesOnlyWhereNothingIs) {
   const UpdateEffect fresh = Apply(SetTo("v", kIfAbsent, kWall + 5), {});
   EXPECT_EQ(fresh.write, Write::kValue);
@@ -259,7 +254,7 @@ TEST(UpdateTest, ReplaceDropsWhatHasExpiredOnTheWay) {
 
 TEST(UpdateTest, ReplaceRefusesWhatAreNoCopies) {
   const Update garbage{UpdateKind::kReplace, 0, "garbage", 0, 0};
-  ExpectError(Apply(garbage, Holding("v")), "ERR malformed copies of siblings");
+  ExpectError(Apply(garbage, Holding("v")), "ERR malformed update");
 }
 
 }  // namespace

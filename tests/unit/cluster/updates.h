@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cluster/update.h"
 
@@ -46,6 +47,10 @@ inline void ExpectInteger(const UpdateEffect& effect, int64_t value) {
 inline void ExpectBulk(const UpdateEffect& effect, const std::string& text) {
   EXPECT_EQ(effect.result.type, Type::kBulk);
   EXPECT_EQ(effect.result.text, text);
+}
+inline void ExpectSiblings(const UpdateEffect& effect, const std::vector<SiblingCopy>& siblings) {
+  EXPECT_EQ(effect.write, Write::kSiblings);
+  EXPECT_EQ(effect.siblings, siblings);
 }
 inline void ExpectError(const UpdateEffect& effect, const std::string& line) {
   EXPECT_EQ(effect.write, Write::kNothing);
