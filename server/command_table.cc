@@ -127,6 +127,13 @@ const Command* FindSubcommand(const Command& container, std::string_view name) {
   return nullptr;
 }
 
+const Command* FindByFullName(std::string_view name) {
+  const size_t bar = name.find('|');
+  const Command* const command = FindCommand(name.substr(0, bar));
+  if (command == nullptr || bar == std::string_view::npos) return command;
+  return FindSubcommand(*command, name.substr(bar + 1));
+}
+
 const Command* FindCommand(std::span<const std::string_view> words) {
   const Command* const command = FindCommand(words[0]);
   if (command == nullptr || command->subcommands.empty() || words.size() == 1) return command;

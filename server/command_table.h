@@ -48,7 +48,7 @@ enum CommandFlag : uint32_t {
   kWhileSubscribed = 1 << 26,
   // Ours: runs at once between MULTI and EXEC instead of being queued.
   kEndsMulti = 1 << 27,
-  // Ours: "@dangerous" besides what its flags say; and what its group does not.
+  // Ours: "@dangerous", which admin commands are anyway.
   kDangerous = 1 << 28,
 };
 
@@ -136,6 +136,8 @@ size_t CommandCount();
 // Case-insensitive; nullptr when there is none.
 const Command* FindCommand(std::string_view name);
 const Command* FindSubcommand(const Command& container, std::string_view name);
+// "config|get" is one as well.
+const Command* FindByFullName(std::string_view name);
 // What the words of a command ask for: the subcommand where there is one, else the command.
 const Command* FindCommand(std::span<const std::string_view> words);
 

@@ -273,7 +273,7 @@ void ReadwriteCommand(Call& call) {
 void AskingCommand(Call& call) { call.Reply().Ok(); }
 
 constexpr CommandRow kRows[] = {
-    {"asking", 1, kFast | kAnytime, kNoKeys, AskingCommand, "3.0.0",
+    {"asking", 1, kFast, kNoKeys, AskingCommand, "3.0.0",
      "Accepted for cluster clients; any node serves any key."},
     {"cluster", -2, 0, kNoKeys, nullptr, "3.0.0", "Shows the ring in the terms of Redis Cluster.",
      "", "", kClusterTable},

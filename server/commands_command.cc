@@ -2,22 +2,41 @@
 #include "server/command.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/glob.h"
+#include "server/command_categories.h"
 #include "server/commands.h"
 #include "server/text.h"
 
 namespace cartwheel {
 namespace {
 
+// In the order in which Redis names them.
 constexpr std::pair<CommandFlag, std::string_view> kFlagNames[] = {
-    {kWrite, "write"}, {kReadonly, "readonly"},        {kDenyOom, "denyoom"},
-    {kAdmin, "admin"}, {kNoScript, "noscript"},        {kLoading, "loading"},
-    {kStale, "stale"}, {kSkipMonitor, "skip_monitor"}, {kSkipSlowlog, "skip_slowlog"},
-    {kFast, "fast"},   {kNoAuth, "no_auth"},           {kMovableKeys, "movablekeys"},
+    {kWrite, "write"},
+    {kReadonly, "readonly"},
+    {kDenyOom, "denyoom"},
+    {kAdmin, "admin"},
+    {kPubSub, "pubsub"},
+    {kNoScript, "noscript"},
+    {kBlocking, "blocking"},
+    {kLoading, "loading"},
+    {kStale, "stale"},
+    {kSkipMonitor, "skip_monitor"},
+    {kSkipSlowlog, "skip_slowlog"},
+    {kAskingFlag, "asking"},
+    {kFast, "fast"},
+    {kNoAuth, "no_auth"},
+    {kNoMandatoryKeys, "no_mandatory_keys"},
+    {kNoAsyncLoading, "no_async_loading"},
+    {kNoMulti, "no_multi"},
+    {kMovableKeys, "movablekeys"},
+    {kAllowBusy, "allow_busy"},
 };
 
 std::vector<std::string_view> FlagNames(const Command& command) {
@@ -28,27 +47,15 @@ std::vector<std::string_view> FlagNames(const Command& command) {
   return names;
 }
 
-// The ACL categories that follow from the flags and the group.
-std::vector<std::string_view> CategoriesOf(const Command& command) {
-  std::vector<std::string_view> names;
-  const std::string_view group = command.group;
-  if (group == "generic") names.push_back("@keyspace");
-  if ((command.flags & kReadonly) != 0) names.push_back("@read");
-  if ((command.flags & kWrite) != 0) names.push_back("@write");
-  if (group == "string") names.push_back("@string");
-  if (group == "bitmap") names.push_back("@bitmap");
-  if (group == "hyperloglog") names.push_back("@hyperloglog");
-  if ((command.flags & kAdmin) != 0) names.push_back("@admin");
-  names.push_back((command.flags & kFast) != 0 ? "@fast" : "@slow");
-  const bool whole_keyspace = (command.flags & kAllKeys) != 0 && command.name != "dbsize";
-  if ((command.flags & kAdmin) != 0 || whole_keyspace) names.push_back("@dangerous");
-  if (group == "connection") names.push_back("@connection");
-  return names;
-}
-
 void WriteSimpleSet(ReplyWriter* reply, const std::vector<std::string_view>& names) {
   reply->Set(names.size());
   for (const std::string_view name : names) reply->Simple(name);
+}
+
+void WriteCategories(ReplyWriter* reply, uint32_t categories) {
+  const std::vector<std::string_view> names = NamesOfCategories(categories);
+  reply->Set(names.size());
+  for (const std::string_view name : names) reply->Simple("@" + std::string(name));
 }
 
 void WriteNumber(ReplyWriter* reply, std::string_view name, int64_t value) {
@@ -127,7 +134,7 @@ void WriteCommand(ReplyWriter* reply, const Command& command) {
   reply->Integer(range.first);
   reply->Integer(range.last);
   reply->Integer(range.step);
-  WriteSimpleSet(reply, CategoriesOf(command));
+  WriteCategories(reply, CategoriesOf(command));
   reply->Set(0);  // tips
   WriteKeySpecs(reply, command);
   reply->Set(command.subcommands.size());
@@ -153,14 +160,6 @@ void WriteDoc(ReplyWriter* reply, const Command& command) {
   reply->Bulk("subcommands");
   reply->Map(command.subcommands.size());
   for (const Command& subcommand : command.subcommands) WriteDoc(reply, subcommand);
-}
-
-// "config|get" is one as well.
-const Command* FindByFullName(std::string_view name) {
-  const size_t bar = name.find('|');
-  const Command* const command = FindCommand(name.substr(0, bar));
-  if (command == nullptr || bar == std::string_view::npos) return command;
-  return FindSubcommand(*command, name.substr(bar + 1));
 }
 
 void ReplyAllCommands(Call& call) {
@@ -199,47 +198,105 @@ void CommandDocs(Call& call) {
   for (const Command* command : commands) WriteDoc(&reply, *command);
 }
 
-// LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]
-void CommandList(Call& call) {
-  const bool filtered = call.arg_count() == 5 && EqualsIgnoreCase(call.arg(2), "FILTERBY");
-  if (!filtered && call.arg_count() != 2) return call.Error("ERR syntax error");
-  const std::string_view by = filtered ? call.arg(3) : "";
-  const bool by_module = EqualsIgnoreCase(by, "MODULE");
-  const bool by_category = EqualsIgnoreCase(by, "ACLCAT");
-  const bool by_pattern = EqualsIgnoreCase(by, "PATTERN");
-  if (filtered && !by_module && !by_category && !by_pattern) {
-    return call.Error("ERR syntax error");
-  }
+// Commands and their subcommands that are wanted.
+void ReplyNames(Call& call, const std::function<bool(const Command&)>& wanted) {
   std::vector<std::string_view> names;
   for (const Command& command : CommandTable()) {
-    bool wanted = !by_module;  // there are no modules
-    if (by_pattern) wanted = GlobMatchesIgnoringCase(call.arg(4), command.name);
-    if (by_category) {
-      const auto categories = CategoriesOf(command);
-      wanted = std::any_of(categories.begin(), categories.end(), [&](std::string_view category) {
-        return EqualsIgnoreCase(category.substr(1), call.arg(4));
-      });
+    if (wanted(command)) names.push_back(command.name);
+    for (const Command& subcommand : command.subcommands) {
+      if (wanted(subcommand)) names.push_back(subcommand.name);
     }
-    if (wanted) names.push_back(command.name);
   }
   ReplyWriter reply = call.Reply();
   reply.Array(names.size());
   for (const std::string_view name : names) reply.Bulk(name);
 }
 
-void CommandGetKeys(Call& call) {
+// LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]
+void CommandList(Call& call) {
+  if (call.arg_count() == 2) {
+    return ReplyNames(call, [](const Command&) { return true; });
+  }
+  if (call.arg_count() != 5 || !EqualsIgnoreCase(call.arg(2), "FILTERBY")) {
+    return call.Error("ERR syntax error");
+  }
+  const std::string_view by = call.arg(3);
+  const std::string_view value = call.arg(4);
+  if (EqualsIgnoreCase(by, "MODULE")) return call.Reply().Array(0);  // there are none
+  if (EqualsIgnoreCase(by, "ACLCAT")) {
+    const uint32_t category = FindCategory(value).value_or(0);
+    return ReplyNames(call, [category](const Command& command) {
+      return (CategoriesOf(command) & category) != 0;
+    });
+  }
+  if (EqualsIgnoreCase(by, "PATTERN")) {
+    return ReplyNames(call, [value](const Command& command) {
+      return GlobMatchesIgnoringCase(value, command.name);
+    });
+  }
+  call.Error("ERR syntax error");
+}
+
+struct FoundKey {
+  std::string_view key;
+  uint32_t flags;  // KeyFlag
+};
+
+// What the words of SET and BITFIELD make of flags that vary.
+uint32_t FlagsHere(const KeyRange& range, std::span<const std::string_view> words) {
+  if ((range.flags & kKeyVariable) == 0) return range.flags;
+  const auto has = [words](std::string_view word) {
+    return std::any_of(words.begin() + 2, words.end(),
+                       [word](std::string_view other) { return EqualsIgnoreCase(word, other); });
+  };
+  if (EqualsIgnoreCase(words[0], "set")) {
+    return has("GET") ? kChangesKey : kKeyOverwrite | kKeyUpdate;
+  }
+  return has("SET") || has("INCRBY") ? kChangesKey : kReadsKey;
+}
+
+// The keys of the command that follows two words; nothing when an error is the reply.
+std::optional<std::vector<FoundKey>> KeysOf(Call& call) {
   const auto words = call.args().subspan(2);
   const Command* const command = FindCommand(words);
-  if (command == nullptr) return call.Error("ERR Invalid command specified");
-  if (command->keys[0].first == 0) return call.Error("ERR The command has no key arguments");
-  if (!ArityFits(*command, words.size())) {
-    return call.Error("ERR Invalid number of arguments specified for command");
+  if (command == nullptr) {
+    call.Error("ERR Invalid command specified");
+    return std::nullopt;
   }
-  std::vector<std::string_view> keys;
-  ForEachKey(*command, words.size(), [&](size_t index) { keys.push_back(words[index]); });
+  if (command->keys[0].first == 0) {
+    call.Error("ERR The command has no key arguments");
+    return std::nullopt;
+  }
+  if (!ArityFits(*command, words.size())) {
+    call.Error("ERR Invalid number of arguments specified for command");
+    return std::nullopt;
+  }
+  std::vector<FoundKey> keys;
+  for (const KeyRange& range : command->keys) {
+    const uint32_t flags = FlagsHere(range, words);
+    ForEachKey(range, words.size(), [&](size_t index) { keys.push_back({words[index], flags}); });
+  }
+  return keys;
+}
+
+void CommandGetKeys(Call& call) {
+  const auto keys = KeysOf(call);
+  if (!keys) return;
   ReplyWriter reply = call.Reply();
-  reply.Array(keys.size());
-  for (const std::string_view key : keys) reply.Bulk(key);
+  reply.Array(keys->size());
+  for (const FoundKey& found : *keys) reply.Bulk(found.key);
+}
+
+void CommandGetKeysAndFlags(Call& call) {
+  const auto keys = KeysOf(call);
+  if (!keys) return;
+  ReplyWriter reply = call.Reply();
+  reply.Array(keys->size());
+  for (const FoundKey& found : *keys) {
+    reply.Array(2);
+    reply.Bulk(found.key);
+    WriteSimpleSet(&reply, KeyFlagNames(found.flags));
+  }
 }
 
 constexpr CommandRow kCommandTable[] = {
@@ -249,6 +306,8 @@ constexpr CommandRow kCommandTable[] = {
      "DOCS [<command-name> ...]"},
     {"command|getkeys", -4, kAnytime, kNoKeys, CommandGetKeys, "2.8.13",
      "The keys of a whole command.", "GETKEYS <full-command>"},
+    {"command|getkeysandflags", -4, kAnytime, kNoKeys, CommandGetKeysAndFlags, "7.0.0",
+     "The keys of a whole command, and what it does to them.", "GETKEYSANDFLAGS <full-command>"},
     {"command|info", -2, kAnytime, kNoKeys, CommandInfo, "2.8.13",
      "Arity, flags and key positions of commands.", "INFO [<command-name> ...]"},
     {"command|list", -2, kAnytime, kNoKeys, CommandList, "7.0.0", "The names of commands.",

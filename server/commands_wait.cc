@@ -72,7 +72,7 @@ void WaitCommand(Call& call) {
 }
 
 constexpr CommandRow kRows[] = {
-    {"wait", 3, kNoScript | kBlocking | kBarrier, kNoKeys, WaitCommand, "3.0.0",
+    {"wait", 3, kNoScript | kBarrier, kNoKeys, WaitCommand, "3.0.0",
      "Waits until so many replicas hold this connection's last write.", "",
      "counts replicas of the last written key besides one; more than N - 1 there never are"},
 };
