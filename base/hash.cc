@@ -51,6 +51,14 @@ std::array<uint8_t, 16> Md5(std::string_view bytes) {
   return digest;
 }
 
+std::array<uint8_t, 32> Sha256(std::string_view bytes) {
+  std::array<uint8_t, 32> digest{};
+  unsigned int length = 0;
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
+  CHECK(length == digest.size());
+  return digest;
+}
+
 std::string HmacSha256(std::string_view key, std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;

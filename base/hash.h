@@ -24,6 +24,7 @@ uint16_t Crc16(std::string_view bytes);
 std::array<uint8_t, 16> Md5(std::string_view bytes);
 
 // HMAC-SHA256, 32 bytes.
+std::array<uint8_t, 32> Sha256(std::string_view bytes);
 std::string HmacSha256(std::string_view key, std::string_view bytes);
 
 }  // namespace cartwheel

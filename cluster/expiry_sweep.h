@@ -19,6 +19,8 @@ class ExpirySweep {
 
   explicit ExpirySweep(Replica* replica) : replica_(replica) {}
 
+  // DEBUG SET-ACTIVE-EXPIRE.
+  void set_active(bool active) { active_ = active; }
   // Adds the keys whose last value's time is over to *gone.
   void Tick(const Now& now, std::vector<Key>* gone) {
     if (now.mono_us < NextDeadline()) return;
@@ -36,6 +38,7 @@ class ExpirySweep {
   }
   // In mono_us; INT64_MAX while nothing that is stored expires.
   int64_t NextDeadline() const {
+    if (!active_) return std::numeric_limits<int64_t>::max();
     const bool idle = !later_ && from_ == Position() && replica_->expiring_stored() == seen_;
     return idle ? std::numeric_limits<int64_t>::max() : next_us_;
   }
@@ -48,6 +51,7 @@ class ExpirySweep {
 
   Replica* replica_;
   Position from_;
+  bool active_ = true;
   bool later_ = true;  // a value was met whose time will come; at the start there may be
   uint64_t seen_ = 0;  // expiring_stored when the round began
   int64_t next_us_ = 0;

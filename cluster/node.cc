@@ -491,6 +491,7 @@ View Node::ViewOf(uint32_t db, Now now) const {
 }
 const StatusCounters& Node::counters() const { return parts_->context.counters; }
 void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeout_ms = ms; }
+void Node::SetActiveExpire(bool active) { parts_->expiry.set_active(active); }
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
 void Node::SetRepairRate(uint64_t bytes_per_second) {

@@ -98,6 +98,8 @@ class Node {
   View ViewOf(uint32_t db, Now now) const;
   const StatusCounters& counters() const;
 
+  // DEBUG SET-ACTIVE-EXPIRE: whether expired values are emptied in the background.
+  void SetActiveExpire(bool active);
   // Settings that CONFIG SET changes.
   void SetReplicaTimeout(int64_t ms);
   void SetHedgeDelay(int64_t ms);
