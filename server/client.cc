@@ -41,8 +41,10 @@ void Client::Start(uint64_t id) {
   own.fd = fd;
   own.unix_socket = unix_socket_;
   if (unix_socket_) {
+    own.local = true;
     own.address = own.local_address = server_->options.unixsocket + ":0";
   } else {
+    own.local = PeerIsLoopback(&handle_.tcp);
     own.address = PeerAddress(&handle_.tcp);
     own.local_address = LocalAddress(&handle_.tcp);
     uv_tcp_nodelay(&handle_.tcp, 1);

@@ -42,12 +42,14 @@ class Table {
  public:
   Table() {
     for (const CommandFamily& family :
-         {ConnectionCommands(),  ClientCommands(), IntrospectionCommands(), ServerCommands(),
-          TransactionCommands(), PubSubCommands(), WaitCommands(),          StringCommands(),
-          CounterCommands(),     RangeCommands(),  BitCommands(),           BitfieldCommands(),
-          HyperLogLogCommands(), KeyCommands(),    KeyCopyCommands(),       ScanCommands(),
-          ObjectCommands(),      SortCommands(),   SaveCommands(),          VersionCommands(),
-          RingCommands(),        ClusterCommands()}) {
+         {ConnectionCommands(), ClientCommands(),  IntrospectionCommands(), ServerCommands(),
+          ConfigCommands(),     SlowlogCommands(), LatencyCommands(),       MemoryCommands(),
+          AclCommands(),        DebugCommands(),   FunctionCommands(),      TransactionCommands(),
+          PubSubCommands(),     WaitCommands(),    StringCommands(),        CounterCommands(),
+          RangeCommands(),      BitCommands(),     BitfieldCommands(),      HyperLogLogCommands(),
+          KeyCommands(),        KeyCopyCommands(), ScanCommands(),          ObjectCommands(),
+          SortCommands(),       SaveCommands(),    VersionCommands(),       RingCommands(),
+          ClusterCommands()}) {
       for (const CommandRow& row : family.rows) {
         commands_.push_back(Command{row, 0, family.group, nullptr, {}});
       }

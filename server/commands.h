@@ -9,6 +9,13 @@ CommandFamily ConnectionCommands();     // commands_connection.cc
 CommandFamily ClientCommands();         // commands_client.cc
 CommandFamily IntrospectionCommands();  // commands_command.cc
 CommandFamily ServerCommands();         // commands_server.cc
+CommandFamily ConfigCommands();         // commands_config.cc
+CommandFamily SlowlogCommands();        // commands_slowlog.cc
+CommandFamily LatencyCommands();        // commands_latency.cc
+CommandFamily MemoryCommands();         // commands_memory.cc
+CommandFamily AclCommands();            // commands_acl.cc
+CommandFamily DebugCommands();          // commands_debug.cc
+CommandFamily FunctionCommands();       // commands_function.cc
 CommandFamily TransactionCommands();    // commands_transactions.cc
 CommandFamily PubSubCommands();         // commands_pubsub.cc
 CommandFamily WaitCommands();           // commands_wait.cc

@@ -175,6 +175,9 @@ void Driver::Sweep() {
   if (server_.now.mono_us - swept_at_us_ < kSweepUs) return;
   swept_at_us_ = server_.now.mono_us;
   clients_->Sweep();
+  const ServerCounters& counters = server_.counters;
+  server_.rates.Note(server_.now.mono_us, counters.commands_processed, counters.input_bytes,
+                     counters.output_bytes);
   for (const std::string& line : fault_log_.Note(server_.now.mono_us, CountersOf(server_))) {
     LogText(LogLevel::kWarning, line);
   }

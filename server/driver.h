@@ -21,6 +21,7 @@
 #include "server/options.h"
 #include "server/server.h"
 #include "storage/engine.h"
+#include "storage/memory/memory_engine.h"
 
 namespace cartwheel {
 
@@ -60,7 +61,7 @@ class Driver {
   Result<void> OpenDurable();
   NodeOptions MakeNodeOptions() const;
   Hello MakeHello() const;
-  Result<void> ChangeOption(std::string_view name, std::string_view value);
+  Result<void> ChangeOptions(Options changed, std::string_view* name);
 
   // --- the turn ---
   void RefreshTime();
@@ -104,6 +105,7 @@ class Driver {
   bool unix_bound_ = false;  // its file is ours to remove
   std::optional<DataDirectory> directory_;
   std::unique_ptr<StorageEngine> engine_;
+  MemoryEngine* memory_engine_ = nullptr;  // the same, where it is one
   std::string may_have_lost_;  // why acknowledged writes may be missing, empty: none are
   std::unique_ptr<Node> node_;
   std::unique_ptr<Bus> bus_;

@@ -11,7 +11,6 @@
 #include "server/log.h"
 #include "server/version.h"
 #include "storage/lmdb/lmdb_engine.h"
-#include "storage/memory/memory_engine.h"
 
 namespace cartwheel {
 namespace {
@@ -111,7 +110,9 @@ Result<void> Driver::OpenEngine() {
   directory_.emplace(std::move(*directory));
 
   if (options.engine == EngineKind::kMemory) {
-    engine_ = std::make_unique<MemoryEngine>(MemoryOptions{options.maxmemory_bytes});
+    auto engine = std::make_unique<MemoryEngine>(MemoryOptions{options.maxmemory_bytes});
+    memory_engine_ = engine.get();
+    engine_ = std::move(engine);
     if (!directory_->control().empty()) may_have_lost_ = "the memory engine keeps nothing";
   } else if (auto opened = OpenDurable(); !opened) {
     return opened;
@@ -223,8 +224,8 @@ void Driver::ConnectServer() {
     waiting_syncs_.push_back({id, applied});
   };
   server_.shut_down = [this] { BeginStop(0, "SHUTDOWN"); };
-  server_.set_option = [this](std::string_view name, std::string_view value) {
-    return ChangeOption(name, value);
+  server_.change_options = [this](Options changed, std::string_view* name) {
+    return ChangeOptions(std::move(changed), name);
   };
 }
 
@@ -303,19 +304,20 @@ void Driver::StartHandles() {
            FormatNodeId(directory_->id()), options.port, options.bus_port, options.dir);
 }
 
-Result<void> Driver::ChangeOption(std::string_view name, std::string_view value) {
-  Options changed = server_.options;
-  Result<void> set = SetOption(&changed, name, value);
-  if (!set) return set;
-  Result<void> checked = CheckOptions(changed);
-  if (!checked) return checked;
+Result<void> Driver::ChangeOptions(Options changed, std::string_view* name) {
+  if (changed.maxmemory_bytes != server_.options.maxmemory_bytes && memory_engine_ == nullptr) {
+    *name = "maxmemory";
+    return Error(ErrorCode::kInvalid, "it bounds the memory engine, and this node's is lmdb");
+  }
   const uint32_t served = RaiseFileLimit(changed.maxclients);
   if (served < changed.maxclients) {
-    return Error(
-        ErrorCode::kInvalid,
-        fmt::format("option 'maxclients': bad value '{}': the limit of open files allows {}", value,
-                    served));
+    *name = "maxclients";
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("The operating system is not able to handle the specified number of "
+                             "clients, try with {}",
+                             served));
   }
+  if (memory_engine_ != nullptr) memory_engine_->set_max_bytes(changed.maxmemory_bytes);
   server_.options = std::move(changed);
   node_->SetReplicaTimeout(server_.options.replica_timeout_ms);
   node_->SetHedgeDelay(server_.options.hedge_delay_ms);

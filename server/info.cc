@@ -6,48 +6,26 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <initializer_list>
 #include <iterator>
 
 #include "server/client_names.h"
+#include "server/process_memory.h"
 #include "server/status_list.h"
 #include "server/text.h"
 #include "server/version.h"
-
-// jemalloc's, where the process is linked with it.
-extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_bytes,
-                                             void* new_value, size_t new_bytes);
 
 namespace cartwheel {
 namespace {
 
 constexpr int64_t kUsPerSecond = 1'000'000;
 
+// Bytes a second as Redis's "kbps".
+std::string KiB(uint64_t bytes) { return fmt::format("{:.2f}", static_cast<double>(bytes) / 1024); }
+
 template <typename Value>
 void Field(std::string* out, std::string_view name, const Value& value) {
   fmt::format_to(std::back_inserter(*out), "{}:{}\r\n", name, value);
-}
-
-// "jemalloc-5.3.0", as Redis names it, without what follows the version.
-std::string Allocator() {
-  const char* version = nullptr;
-  size_t bytes = sizeof(version);
-  if (mallctl == nullptr || mallctl("version", &version, &bytes, nullptr, 0) != 0) return "libc";
-  const std::string_view all = version;
-  return "jemalloc-" + std::string(all.substr(0, all.find('-')));
-}
-
-// "894.68K", as Redis writes sizes for people.
-std::string HumanBytes(uint64_t bytes) {
-  constexpr std::string_view kUnits = "BKMGTP";
-  auto value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  if (unit == 0) return fmt::format("{}B", bytes);
-  return fmt::format("{:.2f}{}", value, kUnits[unit]);
 }
 
 void Bytes(std::string* out, std::string_view name, uint64_t bytes) {
@@ -55,14 +33,25 @@ void Bytes(std::string* out, std::string_view name, uint64_t bytes) {
   Field(out, std::string(name) + "_human", HumanBytes(bytes));
 }
 
-uint64_t ResidentBytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  unsigned long total = 0;
-  unsigned long resident = 0;
-  const int read = std::fscanf(file, "%lu %lu", &total, &resident);
-  std::fclose(file);
-  return read == 2 ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+// What stands for a feature that does not exist here, as a Redis shows it that does not use it.
+void Resting(std::string* out, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) Field(out, name, 0);
+}
+
+std::string Percent(uint64_t part, uint64_t whole) {
+  return fmt::format(
+      "{:.2f}%", whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string Ratio(uint64_t part, uint64_t whole) {
+  return fmt::format("{:.2f}",
+                     whole == 0 ? 1 : static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string Executable() {
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  return length > 0 ? std::string(path, static_cast<size_t>(length)) : "";
 }
 
 void ServerSection(const Server& server, std::string* out) {
@@ -88,6 +77,7 @@ void ServerSection(const Server& server, std::string* out) {
   Field(out, "uptime_in_days", uptime / 86400);
   Field(out, "hz", 10);
   Field(out, "configured_hz", 10);
+  Field(out, "executable", Executable());
   Field(out, "config_file", server.config_file);
   Field(out, "io_threads_active", 0);
 }
@@ -110,22 +100,33 @@ void ClientsSection(const Server& server, std::string* out) {
 }
 
 void MemorySection(const Server& server, std::string* out) {
-  const uint64_t resident = ResidentBytes();
-  const uint64_t engine = server.engine->stats().memory_bytes;
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const uint64_t peak = std::max<uint64_t>(static_cast<uint64_t>(usage.ru_maxrss) * 1024, resident);
-  const uint64_t system =
-      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  Bytes(out, "used_memory", resident);
-  Bytes(out, "used_memory_rss", resident);
+  const ProcessMemory memory = MeasureMemory();
+  const uint64_t dataset = server.engine->stats().memory_bytes;
+  const uint64_t peak = std::max(memory.peak_resident, memory.allocated);
+  uint64_t clients = 0;
+  for (const auto& [id, session] : server.sessions) {
+    clients += session->input_allocated_bytes + session->output_bytes + session->kept_bytes;
+  }
+  Bytes(out, "used_memory", memory.allocated);
+  Bytes(out, "used_memory_rss", memory.resident);
   Bytes(out, "used_memory_peak", peak);
-  Field(out, "used_memory_dataset", engine);
-  Bytes(out, "total_system_memory", system);
+  Field(out, "used_memory_peak_perc", Percent(memory.allocated, peak));
+  Field(out, "used_memory_overhead", memory.allocated - std::min(dataset, memory.allocated));
+  Field(out, "used_memory_dataset", dataset);
+  Field(out, "used_memory_dataset_perc", Percent(dataset, memory.allocated));
+  Field(out, "allocator_allocated", memory.allocated);
+  Field(out, "allocator_active", memory.active);
+  Field(out, "allocator_resident", memory.mapped_resident);
+  Bytes(out, "total_system_memory", SystemMemoryBytes());
   Bytes(out, "maxmemory", server.options.maxmemory_bytes);
   Field(out, "maxmemory_policy", "noeviction");
-  Field(out, "mem_fragmentation_ratio", "1.00");
-  Field(out, "mem_allocator", Allocator());
+  Field(out, "allocator_frag_ratio", Ratio(memory.active, memory.allocated));
+  Field(out, "allocator_rss_ratio", Ratio(memory.mapped_resident, memory.active));
+  Field(out, "rss_overhead_ratio", Ratio(memory.resident, memory.mapped_resident));
+  Field(out, "mem_fragmentation_ratio", Ratio(memory.resident, memory.allocated));
+  Field(out, "mem_clients_normal", clients);
+  Field(out, "mem_allocator", AllocatorName());
+  Resting(out, {"active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"});
 }
 
 void PersistenceSection(const Server& server, std::string* out) {
@@ -138,8 +139,13 @@ void PersistenceSection(const Server& server, std::string* out) {
   Field(out, "rdb_bgsave_in_progress", 0);
   Field(out, "rdb_last_save_time", server.started.wall_ms / 1000);
   Field(out, "rdb_last_bgsave_status", "ok");
+  Field(out, "rdb_last_bgsave_time_sec", -1);
+  Field(out, "rdb_current_bgsave_time_sec", -1);
   Field(out, "aof_enabled", durable ? 1 : 0);
-  Field(out, "aof_rewrite_in_progress", 0);
+  Resting(out, {"aof_rewrite_in_progress", "aof_rewrite_scheduled"});
+  Field(out, "aof_last_rewrite_time_sec", -1);
+  Field(out, "aof_current_rewrite_time_sec", -1);
+  Field(out, "aof_last_bgrewrite_status", "ok");
   Field(out, "aof_last_write_status", server.engine->Full() ? "err" : "ok");
   Field(out, "cartwheel_disk_bytes", stats.disk_bytes);
   Field(out, "cartwheel_log_bytes_written", stats.log_bytes_written);
@@ -151,9 +157,13 @@ void StatsSection(const Server& server, std::string* out) {
   const ServerCounters& counters = server.counters;
   Field(out, "total_connections_received", counters.connections_received);
   Field(out, "total_commands_processed", counters.commands_processed);
+  Field(out, "instantaneous_ops_per_sec", server.rates.commands);
   Field(out, "total_net_input_bytes", counters.input_bytes);
   Field(out, "total_net_output_bytes", counters.output_bytes);
+  Field(out, "instantaneous_input_kbps", KiB(server.rates.input_bytes));
+  Field(out, "instantaneous_output_kbps", KiB(server.rates.output_bytes));
   Field(out, "rejected_connections", counters.connections_rejected);
+  Resting(out, {"sync_full", "sync_partial_ok", "sync_partial_err"});
   Field(out, "evicted_keys", server.engine->stats().evictions);
   Field(out, "keyspace_hits", counters.keyspace_hits);
   Field(out, "keyspace_misses", counters.keyspace_misses);
@@ -178,19 +188,67 @@ void ReplicationSection(const Server& server, std::string* out) {
   Field(out, "master_replid2", std::string(40, '0'));
   Field(out, "master_repl_offset", 0);
   Field(out, "second_repl_offset", -1);
-  Field(out, "repl_backlog_active", 0);
+  Resting(out, {"repl_backlog_active", "repl_backlog_size", "repl_backlog_first_byte_offset",
+                "repl_backlog_histlen"});
 }
 
 void CpuSection(const Server&, std::string* out) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   const auto field = [out](std::string_view name, const timeval& time) {
     Field(out, name, fmt::format("{}.{:06}", time.tv_sec, time.tv_usec));
   };
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
   field("used_cpu_sys", usage.ru_stime);
   field("used_cpu_user", usage.ru_utime);
-  Field(out, "used_cpu_sys_children", "0.000000");
-  Field(out, "used_cpu_user_children", "0.000000");
+  field("used_cpu_sys_children", {});
+  field("used_cpu_user_children", {});
+  getrusage(RUSAGE_THREAD, &usage);
+  field("used_cpu_sys_main_thread", usage.ru_stime);
+  field("used_cpu_user_main_thread", usage.ru_utime);
+}
+
+void ModulesSection(const Server&, std::string*) {}
+
+template <typename Visit>
+void ForEachCommand(Visit visit) {
+  for (const Command& command : CommandTable()) {
+    visit(command);
+    for (const Command& subcommand : command.subcommands) visit(subcommand);
+  }
+}
+
+void CommandStatsSection(const Server& server, std::string* out) {
+  ForEachCommand([&](const Command& command) {
+    const CommandCounters& counters = server.stats.commands[command.id];
+    if (counters.calls == 0 && counters.rejected == 0 && counters.failed == 0) return;
+    const double mean = counters.calls == 0 ? 0
+                                            : static_cast<double>(counters.us) /
+                                                  static_cast<double>(counters.calls);
+    fmt::format_to(
+        std::back_inserter(*out),
+        "cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}\r\n",
+        command.name, counters.calls, counters.us, mean, counters.rejected, counters.failed);
+  });
+}
+
+void ErrorStatsSection(const Server& server, std::string* out) {
+  for (const auto& [code, count] : server.stats.errors) {
+    fmt::format_to(std::back_inserter(*out), "errorstat_{}:count={}\r\n", code, count);
+  }
+}
+
+void LatencyStatsSection(const Server& server, std::string* out) {
+  ForEachCommand([&](const Command& command) {
+    const LatencyHistogram& times = server.stats.commands[command.id].times;
+    if (times.total() == 0) return;
+    std::string shown;
+    for (const double percentile : server.options.latency_percentiles) {
+      fmt::format_to(std::back_inserter(shown), "{}p{}={:.3f}", shown.empty() ? "" : ",",
+                     percentile, static_cast<double>(times.AtPercentile(percentile)) / 1000);
+    }
+    fmt::format_to(std::back_inserter(*out), "latency_percentiles_usec_{}:{}\r\n", command.name,
+                   shown);
+  });
 }
 
 void ClusterSection(const Server& server, std::string* out) {
@@ -217,6 +275,7 @@ struct Section {
   std::string_view name;
   std::string_view title;
   void (*write)(const Server&, std::string*);
+  bool by_default = true;
 };
 
 constexpr Section kSections[] = {
@@ -227,15 +286,20 @@ constexpr Section kSections[] = {
     {"stats", "Stats", StatsSection},
     {"replication", "Replication", ReplicationSection},
     {"cpu", "CPU", CpuSection},
+    {"modules", "Modules", ModulesSection},
+    {"commandstats", "Commandstats", CommandStatsSection, false},
+    {"errorstats", "Errorstats", ErrorStatsSection},
+    {"latencystats", "Latencystats", LatencyStatsSection, false},
     {"cluster", "Cluster", ClusterSection},
     {"keyspace", "Keyspace", KeyspaceSection},
 };
 
 bool Wanted(const Section& section, std::span<const std::string_view> names) {
-  if (names.empty()) return true;
+  if (names.empty()) return section.by_default;
   return std::any_of(names.begin(), names.end(), [&section](std::string_view name) {
     return EqualsIgnoreCase(name, section.name) || EqualsIgnoreCase(name, "all") ||
-           EqualsIgnoreCase(name, "everything") || EqualsIgnoreCase(name, "default");
+           EqualsIgnoreCase(name, "everything") ||
+           (EqualsIgnoreCase(name, "default") && section.by_default);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "server/notifications.h"
 #include "server/text.h"
 #include "storage/position.h"
 
@@ -56,15 +57,20 @@ constexpr Names<LogLevel, 4> kLevels = {{{"debug", LogLevel::kDebug},
                                          {"notice", LogLevel::kNotice},
                                          {"warning", LogLevel::kWarning}}};
 
+constexpr Names<DebugCommand, 3> kDebugCommands = {
+    {{"no", DebugCommand::kNo}, {"yes", DebugCommand::kYes}, {"local", DebugCommand::kLocal}}};
+
 template <typename T, size_t kCount>
-bool ReadName(const Names<T, kCount>& names, Words words, T* value) {
-  if (words.size() != 1) return false;
+std::string ReadName(const Names<T, kCount>& names, Words words, T* value) {
+  if (words.size() != 1) return std::string(kWrongCount);
+  std::string known;
   for (const auto& [name, meaning] : names) {
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
     if (!EqualsIgnoreCase(name, words[0])) continue;
     *value = meaning;
-    return true;
+    return {};
   }
-  return false;
+  return "argument(s) must be one of the following: " + known;
 }
 
 template <typename T, size_t kCount>
@@ -90,34 +96,39 @@ std::vector<std::string_view> Split(std::string_view text, std::string_view sepa
 
 }  // namespace
 
-bool ReadBind(Options* options, Words words) {
+std::string OutOfRange(int64_t least, int64_t most) {
+  return fmt::format("argument must be between {} and {} inclusive", least, most);
+}
+
+std::string ReadBind(Options* options, Words words) {
   std::vector<std::string> addresses;
   for (const std::string& word : words) {
     for (const std::string_view address : Split(word, " \t")) {
       addresses.emplace_back(address == "*" ? "0.0.0.0" : address);
     }
   }
-  if (addresses.empty() || addresses.size() > 16) return false;
+  if (addresses.empty()) return "argument must not be empty";
+  if (addresses.size() > 16) return "Too many bind addresses specified.";
   options->bind = std::move(addresses);
-  return true;
+  return {};
 }
 
 std::string PrintBind(const Options& options) {
   return fmt::format("{}", fmt::join(options.bind, " "));
 }
 
-bool ReadSeeds(Options* options, Words words) {
+std::string ReadSeeds(Options* options, Words words) {
   std::vector<Address> seeds;
   for (const std::string& word : words) {
     for (const std::string_view text : Split(word, ", \t")) {
       std::optional<Address> seed = ParseAddress(text);
-      if (!seed) return false;
+      if (!seed) return "argument must be host:busport[,host:busport ...]";
       seeds.push_back(std::move(*seed));
     }
   }
-  if (seeds.size() > 1024) return false;
+  if (seeds.size() > 1024) return "argument is too long";
   options->seeds = std::move(seeds);
-  return true;
+  return {};
 }
 
 std::string PrintSeeds(const Options& options) {
@@ -130,62 +141,71 @@ std::string PrintSeeds(const Options& options) {
   return text;
 }
 
-bool ReadEngine(Options* options, Words words) {
+std::string ReadEngine(Options* options, Words words) {
   return ReadName(kEngines, words, &options->engine);
 }
 std::string PrintEngine(const Options& options) { return PrintName(kEngines, options.engine); }
 
-bool ReadFsync(Options* options, Words words) {
+std::string ReadFsync(Options* options, Words words) {
   return ReadName(kPolicies, words, &options->fsync);
 }
 std::string PrintFsync(const Options& options) { return PrintName(kPolicies, options.fsync); }
 
 // One kind so far: nothing is kept.
-bool ReadPlacement(Options*, Words words) { return words.size() == 1 && words[0] == "equal"; }
+std::string ReadPlacement(Options*, Words words) {
+  constexpr Names<bool, 1> kPlacements = {{{"equal", true}}};
+  bool equal = true;
+  return ReadName(kPlacements, words, &equal);
+}
 std::string PrintPlacement(const Options&) { return "equal"; }
 
-bool ReadPartitions(Options* options, Words words) {
-  if (words.size() != 1) return false;
+std::string ReadPartitions(Options* options, Words words) {
+  if (words.size() != 1) return std::string(kWrongCount);
   const std::optional<int64_t> value = ParseInteger(words[0]);
-  if (!value || *value < 1 || *value > int64_t{kSlotCount}) return false;
+  if (!value) return std::string(kNoInteger);
+  if (*value < 1 || *value > int64_t{kSlotCount}) return OutOfRange(1, kSlotCount);
   const uint32_t partitions = static_cast<uint32_t>(*value);
-  if (!std::has_single_bit(partitions)) return false;
+  if (!std::has_single_bit(partitions)) return "argument must be a power of two";
   options->partitions = partitions;
-  return true;
+  return {};
 }
 
-bool ReadPartitioner(Options* options, Words words) {
+std::string ReadPartitioner(Options* options, Words words) {
   return ReadName(kPartitioners, words, &options->partitioner);
 }
 std::string PrintPartitioner(const Options& options) {
   return PrintName(kPartitioners, options.partitioner);
 }
 
-bool ReadWeight(Options* options, Words words) {
-  if (words.size() != 1) return false;
+std::string ReadWeight(Options* options, Words words) {
+  if (words.size() != 1) return std::string(kWrongCount);
   double weight = 0;
   const char* const end = words[0].data() + words[0].size();
   const auto [rest, error] = std::from_chars(words[0].data(), end, weight);
-  if (error != std::errc{} || rest != end || !(weight >= 0.001 && weight <= 1000)) return false;
+  if (error != std::errc{} || rest != end || !(weight >= 0.001 && weight <= 1000)) {
+    return "argument must be a number between 0.001 and 1000";
+  }
   options->weight_thousandths = static_cast<uint32_t>(std::lround(weight * 1000));
-  return true;
+  return {};
 }
 std::string PrintWeight(const Options& options) {
   return fmt::format("{}", static_cast<double>(options.weight_thousandths) / 1000);
 }
 
-bool ReadLogLevel(Options* options, Words words) {
+std::string ReadLogLevel(Options* options, Words words) {
   return ReadName(kLevels, words, &options->loglevel);
 }
 std::string PrintLogLevel(const Options& options) { return PrintName(kLevels, options.loglevel); }
 
 // "CLASS HARD SOFT SECONDS", for as many classes as are named; the others stay.
-bool ReadOutputLimits(Options* options, Words words) {
+std::string ReadOutputLimits(Options* options, Words words) {
   std::vector<std::string_view> parts;
   for (const std::string& word : words) {
     for (const std::string_view part : Split(word, " \t")) parts.push_back(part);
   }
-  if (parts.empty() || parts.size() % 4 != 0) return false;
+  if (parts.empty() || parts.size() % 4 != 0) {
+    return "Wrong number of arguments in buffer limit configuration.";
+  }
   OutputLimits limits = options->output_limits;
   for (auto part = parts.begin(); part != parts.end(); part += 4) {
     OutputLimit* limit = nullptr;
@@ -196,12 +216,14 @@ bool ReadOutputLimits(Options* options, Words words) {
     const std::optional<uint64_t> hard = ParseBytes(part[1]);
     const std::optional<uint64_t> soft = ParseBytes(part[2]);
     const std::optional<int64_t> seconds = ParseInteger(part[3]);
-    if (limit == nullptr || !hard || !soft || !seconds) return false;
-    if (*seconds < 0 || *seconds > INT32_MAX) return false;
+    if (limit == nullptr) return "Invalid client class specified in buffer limit configuration.";
+    if (!hard || !soft || !seconds || *seconds < 0 || *seconds > INT32_MAX) {
+      return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    }
     *limit = {*hard, *soft, *seconds};
   }
   options->output_limits = limits;
-  return true;
+  return {};
 }
 std::string PrintOutputLimits(const Options& options) {
   const auto print = [](std::string_view name, const OutputLimit& limit) {
@@ -210,6 +232,56 @@ std::string PrintOutputLimits(const Options& options) {
   const OutputLimits& limits = options.output_limits;
   return print("normal", limits.normal) + " " + print("slave", limits.replica) + " " +
          print("pubsub", limits.pubsub);
+}
+
+// One policy so far: nothing is kept.
+std::string ReadMaxMemoryPolicy(Options*, Words words) {
+  constexpr Names<bool, 1> kMaxMemoryPolicies = {{{"noeviction", true}}};
+  bool none = true;
+  return ReadName(kMaxMemoryPolicies, words, &none);
+}
+std::string PrintMaxMemoryPolicy(const Options&) { return "noeviction"; }
+
+std::string ReadDebugCommand(Options* options, Words words) {
+  return ReadName(kDebugCommands, words, &options->debug_command);
+}
+std::string PrintDebugCommand(const Options& options) {
+  return PrintName(kDebugCommands, options.debug_command);
+}
+
+// "50 99 99.9"; empty: none.
+std::string ReadPercentiles(Options* options, Words words) {
+  std::vector<double> percentiles;
+  for (const std::string& word : words) {
+    for (const std::string_view part : Split(word, " \t")) {
+      double number = 0;
+      const char* const end = part.data() + part.size();
+      const auto [rest, error] = std::from_chars(part.data(), end, number);
+      if (error != std::errc{} || rest != end) {
+        return "Invalid latency-tracking-info-percentiles parameters";
+      }
+      if (!(number >= 0 && number <= 100)) {
+        return "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+      }
+      percentiles.push_back(number);
+    }
+  }
+  options->latency_percentiles = std::move(percentiles);
+  return {};
+}
+std::string PrintPercentiles(const Options& options) {
+  return fmt::format("{}", fmt::join(options.latency_percentiles, " "));
+}
+
+std::string ReadNotifications(Options* options, Words words) {
+  if (words.size() != 1) return std::string(kWrongCount);
+  const std::optional<uint32_t> events = ParseNotifications(words[0]);
+  if (!events) return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+  options->notifications = *events;
+  return {};
+}
+std::string PrintNotifications(const Options& options) {
+  return FormatNotifications(options.notifications);
 }
 
 }  // namespace option

@@ -38,8 +38,10 @@ constexpr OptionRow kTable[] = {
     {"dir", "./data", "this node's data; one process per directory", false,
      ReadText<&Options::dir, 4096, false>, PrintText<&Options::dir>},
     {"engine", "lmdb", "lmdb (durable) or memory (a cache)", false, ReadEngine, PrintEngine},
-    {"maxmemory", "0", "bound of the memory engine in bytes (100mb, 1gb); 0: none", false,
+    {"maxmemory", "0", "bound of the memory engine in bytes (100mb, 1gb); 0: none", true,
      ReadBytes<&Options::maxmemory_bytes, 0>, PrintInteger<&Options::maxmemory_bytes>},
+    {"maxmemory-policy", "noeviction", "noeviction: past maxmemory new values are refused", true,
+     ReadMaxMemoryPolicy, PrintMaxMemoryPolicy},
     {"fsync", "everysec", "always, everysec or no: when a write counts as stored", false, ReadFsync,
      PrintFsync},
     {"seeds", "", "host:busport[,...]: nodes of the ring to join", false, ReadSeeds, PrintSeeds},
@@ -81,7 +83,7 @@ constexpr OptionRow kTable[] = {
     {"maxclients", "10000", "clients served at once", true,
      ReadInteger<&Options::maxclients, 1, 10000000>, PrintInteger<&Options::maxclients>},
     {"timeout", "0", "seconds until an idle client is closed; 0: never", true,
-     ReadInteger<&Options::timeout_s, 0, kYearS>, PrintInteger<&Options::timeout_s>},
+     ReadInteger<&Options::timeout_s, 0, INT32_MAX>, PrintInteger<&Options::timeout_s>},
     {"tcp-keepalive", "300", "seconds of silence until the kernel probes a client; 0: never", true,
      ReadInteger<&Options::tcp_keepalive_s, 0, 32767>, PrintInteger<&Options::tcp_keepalive_s>},
     {"unixsocket", "", "path of a Unix socket to listen on as well", false,
@@ -89,6 +91,24 @@ constexpr OptionRow kTable[] = {
     {"client-output-buffer-limit",
      "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
      "CLASS HARD SOFT SECONDS, as in Redis", true, ReadOutputLimits, PrintOutputLimits},
+    {"slowlog-log-slower-than", "10000",
+     "us past which a command is in SLOWLOG; negative: none, 0: all", true,
+     ReadInteger<&Options::slowlog_slower_than_us, -1, INT64_MAX>,
+     PrintInteger<&Options::slowlog_slower_than_us>},
+    {"slowlog-max-len", "128", "commands that SLOWLOG keeps", true,
+     ReadInteger<&Options::slowlog_max_entries, 0, INT64_MAX>,
+     PrintInteger<&Options::slowlog_max_entries>},
+    {"latency-monitor-threshold", "0", "ms past which a command is an event of LATENCY; 0: none",
+     true, ReadInteger<&Options::latency_threshold_ms, 0, INT64_MAX>,
+     PrintInteger<&Options::latency_threshold_ms>},
+    {"latency-tracking", "yes", "yes: the times of commands are counted, for INFO and LATENCY",
+     true, ReadYesNo<&Options::latency_tracking>, PrintYesNo<&Options::latency_tracking>},
+    {"latency-tracking-info-percentiles", "50 99 99.9", "percentiles in INFO latencystats", true,
+     ReadPercentiles, PrintPercentiles},
+    {"notify-keyspace-events", "", "classes of keyspace events to publish, as in Redis", true,
+     ReadNotifications, PrintNotifications},
+    {"enable-debug-command", "no", "yes, or local for loopback clients: DEBUG is taken", false,
+     ReadDebugCommand, PrintDebugCommand},
     {"databases", "16", "SELECT 0 to databases - 1", false,
      ReadInteger<&Options::databases, 1, 65536>, PrintInteger<&Options::databases>},
     {"siblings-warn", "25", "a write that leaves more versions is logged", false,
@@ -129,18 +149,17 @@ bool IsLoopback(std::string_view host) {
   return host.starts_with("127.") || host == "::1" || host == "localhost";
 }
 
-tl::unexpected<Status> Unreadable(std::string_view name, std::span<const std::string> words) {
-  return Error(ErrorCode::kInvalid,
-               fmt::format("option '{}': bad value '{}'", name, fmt::join(words, " ")));
-}
-
 Result<void> SetWords(Options* options, std::string_view name, std::span<const std::string> words) {
   const OptionRow* const row = FindOption(name);
   if (row == nullptr) {
     return Error(ErrorCode::kInvalid,
                  fmt::format("unknown option '{}' (value '{}')", name, fmt::join(words, " ")));
   }
-  if (!row->parse(options, words)) return Unreadable(name, words);
+  const std::string obstacle = row->parse(options, words);
+  if (!obstacle.empty()) {
+    return Error(ErrorCode::kInvalid, fmt::format("option '{}': bad value '{}': {}", name,
+                                                  fmt::join(words, " "), obstacle));
+  }
   if (!options->Given(row->name)) options->given.push_back(row->name);
   return {};
 }
@@ -190,6 +209,13 @@ const OptionRow* FindOption(std::string_view name) {
 Result<void> SetOption(Options* options, std::string_view name, std::string_view value) {
   const std::string word(value);
   return SetWords(options, name, std::span(&word, 1));
+}
+
+std::string TakeValue(Options* options, const OptionRow& row, std::string_view value) {
+  const std::string word(value);
+  std::string obstacle = row.parse(options, std::span(&word, 1));
+  if (obstacle.empty() && !options->Given(row.name)) options->given.push_back(row.name);
+  return obstacle;
 }
 
 Result<void> ParseConfig(std::string_view text, std::string_view path, Options* options) {

@@ -20,6 +20,9 @@ namespace cartwheel {
 
 enum class EngineKind : uint8_t { kLmdb, kMemory };
 
+// From where DEBUG is taken.
+enum class DebugCommand : uint8_t { kNo, kYes, kLocal };
+
 // A limit of client-output-buffer-limit: 0 is no limit.
 struct OutputLimit {
   uint64_t hard_bytes = 0;
@@ -69,6 +72,12 @@ struct Options {
   OutputLimits output_limits;
   bool moved = false;
   int64_t slowlog_slower_than_us = 10'000;  // negative: no slow log
+  uint64_t slowlog_max_entries = 128;
+  int64_t latency_threshold_ms = 0;  // 0: no latency events
+  bool latency_tracking = true;
+  std::vector<double> latency_percentiles = {50, 99, 99.9};
+  uint32_t notifications = 0;  // server/notifications.h
+  DebugCommand debug_command = DebugCommand::kNo;
   uint32_t databases = 16;
   uint32_t siblings_warn = 25;
   uint32_t siblings_max = 100;
@@ -94,8 +103,8 @@ struct OptionRow {
   std::string_view default_text;
   std::string_view help;
   bool changeable;  // by CONFIG SET
-  // Takes the value's words; false when they cannot be read: nothing is changed then.
-  bool (*parse)(Options* options, std::span<const std::string> words);
+  // Takes the value's words; not empty: why they cannot be. Nothing is changed then.
+  std::string (*parse)(Options* options, std::span<const std::string> words);
   std::string (*print)(const Options& options);
 };
 
@@ -114,8 +123,10 @@ Result<CommandLine> ParseCommandLine(std::span<const char* const> arguments);
 
 // The lines of a configuration file, applied to `options`.
 Result<void> ParseConfig(std::string_view text, std::string_view path, Options* options);
-// One option from one string of blank-separated words (CONFIG SET, tests).
+// One option from one string of blank-separated words.
 Result<void> SetOption(Options* options, std::string_view name, std::string_view value);
+// The same of a known row; not empty: why the value cannot be, without the option's name.
+std::string TakeValue(Options* options, const OptionRow& row, std::string_view value);
 // Relations between options: r and w at most n, a bus port that exists, ...
 Result<void> CheckOptions(const Options& options);
 // Replaces what was left to follow other options (bus-port, announce-...).

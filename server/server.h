@@ -16,9 +16,11 @@
 #include "cluster/client_op.h"
 #include "cluster/node.h"
 #include "server/call_pool.h"
+#include "server/command_stats.h"
 #include "server/options.h"
 #include "server/pubsub.h"
 #include "server/queue_age.h"
+#include "server/rates.h"
 #include "server/session.h"
 #include "server/timers.h"
 #include "storage/engine.h"
@@ -85,6 +87,8 @@ struct Server {
   Now started;
   std::string run_id;  // 40 hex digits, new at every start
   ServerCounters counters;
+  CommandStats stats;
+  Rates rates;
   LinkStats bus;
   SaveProgress save;
   Random random{0};  // for what is left to chance (RANDOMKEY)
@@ -113,8 +117,9 @@ struct Server {
   std::function<void()> shut_down;
   // Closes a client at once; false when there is none. Not the one that asks for it.
   std::function<bool(uint64_t id)> close_client;
-  // What CONFIG SET does: changes one option and makes it count from now on.
-  std::function<Result<void>(std::string_view name, std::string_view value)> set_option;
+  // What CONFIG SET does: makes changed options count from now on, all or none. The error is why,
+  // without the name of an option, which goes to `name`.
+  std::function<Result<void>(Options changed, std::string_view* name)> change_options;
   // The connections on the bus; unset while there is no bus.
   std::function<std::vector<LinkInfo>()> list_links;
 };

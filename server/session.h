@@ -23,6 +23,7 @@ struct Session {
   bool asked_for_map = false;  // CLUSTER SLOTS, SHARDS or NODES: it can follow MOVED
   bool no_evict = false;
   bool no_touch = false;
+  bool local = false;  // of a loopback address or a Unix socket
   // The connection closes once all replies so far are written (QUIT).
   bool close_after_reply = false;
   // CLIENT REPLY: no command's reply is sent; the next one's is not.

@@ -13,6 +13,7 @@ namespace cartwheel {
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // ASCII letters only.
+std::string LowerCase(std::string_view text);
 std::string UpperCase(std::string_view text);
 // What Redis's errors show of a client's word: at most 128 bytes, and nothing from a NUL on.
 inline constexpr size_t kShownBytes = 128;

@@ -37,6 +37,7 @@ class MemoryEngine final : public StorageEngine {
   uint64_t ValueCount(uint32_t db, uint16_t slot) const override { return leaves_.count(db, slot); }
   bool Full() const override;
   EngineStats stats() const override;
+  void set_max_bytes(uint64_t bytes) { options_.max_bytes = bytes; }
 
  private:
   using Map = SlotMap<Image>;
