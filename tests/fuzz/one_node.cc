@@ -48,8 +48,12 @@ OneNode::OneNode(uint64_t engine_max_bytes) : engine_(MemoryOptions{engine_max_b
   server_.deliver = [this] { Deliver(); };
   server_.shut_down = [] {};
   server_.close_client = [](uint64_t) { return false; };  // there is no other
-  server_.set_option = [this](std::string_view name, std::string_view value) {
-    return ChangeOption(name, value);
+  server_.await_sync = [this](uint64_t id) { effects_.answers.push_back({id, 0, Done{}}); };
+  // As the driver does, but no option lets an input take much memory.
+  server_.change_options = [this](Options changed, std::string_view*) {
+    changed.proto_max_bulk_bytes = kMaxBulkBytes;
+    server_.options = std::move(changed);
+    return Result<void>{};
   };
   for (int i = 0; !node_->ready(); ++i) {
     CHECK(i < kMaxWaits);
@@ -83,18 +87,6 @@ void OneNode::CarryOut() {
   effects_.sends_to_address.clear();
   effects_.log.clear();
   effects_.stop.reset();
-}
-
-// As the driver does, but no option lets an input take much memory.
-Result<void> OneNode::ChangeOption(std::string_view name, std::string_view value) {
-  Options changed = server_.options;
-  Result<void> set = SetOption(&changed, name, value);
-  if (!set) return set;
-  Result<void> checked = CheckOptions(changed);
-  if (!checked) return checked;
-  changed.proto_max_bulk_bytes = kMaxBulkBytes;
-  server_.options = std::move(changed);
-  return {};
 }
 
 FuzzClient::FuzzClient(OneNode* node, Resp resp)

@@ -32,7 +32,6 @@ class OneNode {
   void Wait();
 
  private:
-  Result<void> ChangeOption(std::string_view name, std::string_view value);
   // What goes to the disk, to peers and to the log has no reader.
   void CarryOut();
 
