@@ -8,7 +8,7 @@ SOAK_MINUTES ?= 30
 # How long `make check` may spend in clang-tidy; what it did not get to is said.
 TIDY_SECONDS ?= 150
 
-.PHONY: all run test check bench asan tsan clang fuzz soak mutants format clean
+.PHONY: all run test check redis-suite bench asan tsan clang fuzz soak mutants format clean
 
 # The server alone, for release. Without the tests, whose packages it then does not need.
 all:
@@ -34,6 +34,13 @@ check:
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) -L 'unit|script|rules'
 	@scripts/simulate $(BUILD) --seconds 60
 	@scripts/tidy $(BUILD) --seconds $(TIDY_SECONDS)
+
+# All units of Redis's own test suite on a ring of three, and the table of them in the documents.
+redis-suite: all
+	@scripts/install-deps test
+	@CARTWHEEL=$(abspath $(BUILD))/cartwheel python3 redis-tests/redis_suite.py --check-reasons
+	@CARTWHEEL=$(abspath $(BUILD))/cartwheel python3 redis-tests/redis_suite.py \
+	  --write docs/redis-compatibility.md
 
 bench: all
 	@scripts/install-deps

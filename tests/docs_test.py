@@ -44,9 +44,9 @@ def broken_links(root):
 
 def missing_targets(root):
     makefile = (root / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
     for document in ("README.md", "CONTRIBUTING.md"):
-        for name in re.findall(r"`make ([a-z]+)", (root / document).read_text(encoding="utf-8")):
+        for name in re.findall(r"`make ([a-z-]+)", (root / document).read_text(encoding="utf-8")):
             if name not in targets:
                 yield f"{document} names `make {name}`, which is not in the Makefile"
 
