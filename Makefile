@@ -8,7 +8,7 @@ SOAK_MINUTES ?= 30
 # How long `make check` may spend in clang-tidy; what it did not get to is said.
 TIDY_SECONDS ?= 150
 
-.PHONY: all run test check redis-suite bench asan tsan clang fuzz soak mutants format clean
+.PHONY: all run test check redis-suite compatibility bench asan tsan clang fuzz soak mutants format clean
 
 # The server alone, for release. Without the tests, whose packages it then does not need.
 all:
@@ -41,6 +41,11 @@ redis-suite: all
 	@CARTWHEEL=$(abspath $(BUILD))/cartwheel python3 redis-tests/redis_suite.py --check-reasons
 	@CARTWHEEL=$(abspath $(BUILD))/cartwheel python3 redis-tests/redis_suite.py \
 	  --write docs/redis-compatibility.md
+
+# The table of commands in the documents, as the server tells it.
+compatibility: all
+	@scripts/install-deps test
+	@CARTWHEEL=$(abspath $(BUILD))/cartwheel python3 redis-tests/compatibility.py
 
 bench: all
 	@scripts/install-deps
