@@ -219,7 +219,7 @@ def said(detail):
     off, and repeats it in full."""
     lines = detail.strip().splitlines() or [""]
     full = len(lines) > 1 and lines[1].endswith(lines[0]) and lines[1]
-    return (full or lines[0])[:150]
+    return "".join(c if c.isprintable() else "?" for c in (full or lines[0])[:150])
 
 
 def print_rows(rows):
