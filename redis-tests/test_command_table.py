@@ -57,6 +57,7 @@ class CommandTable(unittest.TestCase):
                 if self.ours[name][field] != self.theirs[name][field]:
                     differing[name, what] = self.ours[name][field]
         expected = {key: value for key, (value, _) in DIFFERENCES.items()}
+        self.maxDiff = None
         self.assertEqual(differing, expected)
 
     def test_what_redis_has_not_is_known(self):

@@ -31,6 +31,12 @@ COMMAND = """
     command getkeysandflags bitop and a b c
     command getkeysandflags pfcount a b
     command getkeys lcs a b
+    command getkeys sort a
+    command getkeys sort a by b get c limit 1 2 store d store e
+    command getkeys sort a limit store b get store c
+    command getkeys sort a store
+    command getkeysandflags sort a store b
+    command getkeysandflags sort_ro a by b
     command getkeysandflags ping b
     command getkeysandflags get
     command getkeysandflags client id

@@ -63,6 +63,8 @@ void WriteNumber(ReplyWriter* reply, std::string_view name, int64_t value) {
   reply->Integer(value);
 }
 
+constexpr uint32_t kStoredKey = kKeyOverwrite | kKeyUpdate;
+
 constexpr std::pair<KeyFlag, std::string_view> kKeyFlagNames[] = {
     {kKeyRead, "RO"},
     {kKeyReadWrite, "RW"},
@@ -108,13 +110,33 @@ void WriteKeySpec(ReplyWriter* reply, const KeyRange& range) {
   WriteNumber(reply, "limit", 0);
 }
 
+// The keys of SORT's patterns nobody can list, and STORE's stands anywhere among the words.
+void WriteUnknownKeySpec(ReplyWriter* reply, uint32_t flags) {
+  reply->Map(3);
+  reply->Bulk("flags");
+  WriteSimpleSet(reply, KeyFlagNames(flags));
+  for (const std::string_view part : {"begin_search", "find_keys"}) {
+    reply->Bulk(part);
+    reply->Map(2);
+    reply->Bulk("type");
+    reply->Bulk("unknown");
+    reply->Bulk("spec");
+    reply->Map(0);
+  }
+}
+
 void WriteKeySpecs(ReplyWriter* reply, const Command& command) {
   const auto& keys = command.keys;
-  reply->Set(static_cast<size_t>(
-      std::count_if(keys.begin(), keys.end(), [](const KeyRange& k) { return k.first != 0; })));
+  const bool movable = (command.flags & kMovableKeys) != 0;
+  const bool stores = movable && (command.flags & kWrite) != 0;
+  const auto known =
+      std::count_if(keys.begin(), keys.end(), [](const KeyRange& k) { return k.first != 0; });
+  reply->Set(static_cast<size_t>(known) + (movable ? 1 : 0) + (stores ? 1 : 0));
   for (const KeyRange& range : keys) {
     if (range.first != 0) WriteKeySpec(reply, range);
   }
+  if (movable) WriteUnknownKeySpec(reply, kReadsKey);
+  if (stores) WriteUnknownKeySpec(reply, kStoredKey);
 }
 
 // One range that holds all keys, as Redis 6 told it.
@@ -250,9 +272,24 @@ uint32_t FlagsHere(const KeyRange& range, std::span<const std::string_view> word
                        [word](std::string_view other) { return EqualsIgnoreCase(word, other); });
   };
   if (EqualsIgnoreCase(words[0], "set")) {
-    return has("GET") ? kChangesKey : kKeyOverwrite | kKeyUpdate;
+    return has("GET") ? kChangesKey : kStoredKey;
   }
   return has("SET") || has("INCRBY") ? kChangesKey : kReadsKey;
+}
+
+// Where SORT's last STORE names its key; 0: nowhere.
+size_t StoredKeyOf(std::span<const std::string_view> words) {
+  size_t found = 0;
+  for (size_t i = 2; i < words.size(); ++i) {
+    if (EqualsIgnoreCase(words[i], "LIMIT")) {
+      i += 2;
+    } else if (EqualsIgnoreCase(words[i], "BY") || EqualsIgnoreCase(words[i], "GET")) {
+      i += 1;
+    } else if (EqualsIgnoreCase(words[i], "STORE") && i + 1 < words.size()) {
+      found = i + 1;
+    }
+  }
+  return found;
 }
 
 // The keys of the command that follows two words; nothing when an error is the reply.
@@ -275,6 +312,10 @@ std::optional<std::vector<FoundKey>> KeysOf(Call& call) {
   for (const KeyRange& range : command->keys) {
     const uint32_t flags = FlagsHere(range, words);
     ForEachKey(range, words.size(), [&](size_t index) { keys.push_back({words[index], flags}); });
+  }
+  if ((command->flags & (kMovableKeys | kWrite)) == (kMovableKeys | kWrite)) {
+    const size_t stored = StoredKeyOf(words);
+    if (stored != 0) keys.push_back({words[stored], kStoredKey});
   }
   return keys;
 }

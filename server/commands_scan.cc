@@ -157,7 +157,7 @@ void RandomKeyCommand(Call& call) {
 }
 
 constexpr CommandRow kRows[] = {
-    {"keys", 2, kReadonly | kAllKeys, kNoKeys, KeysCommand, "1.0.0",
+    {"keys", 2, kReadonly | kAllKeys | kDangerous, kNoKeys, KeysCommand, "1.0.0",
      "Lists the keys that match a pattern."},
     {"randomkey", 1, kReadonly | kAllKeys, kNoKeys, RandomKeyCommand, "1.0.0",
      "A key of the ring by chance."},
