@@ -26,6 +26,7 @@ namespace {
 constexpr uint8_t kControlVersion = 2;
 constexpr uint32_t kSweepRecords = 20000;  // per slice: some milliseconds
 constexpr int64_t kSweepPauseUs = 1000;
+constexpr int kSlicesBeforeCount = 5;
 constexpr int64_t kManySiblingsPauseUs = 10'000'000;
 constexpr size_t kKeyBytesInLog = 100;
 
@@ -98,7 +99,10 @@ struct Node::Parts {
     if (service.OnMerge(turn, from, m)) anti_entropy.OnMerged(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
-  void On(const Turn& turn, NodeId from, const CountRequest& m) { service.OnCount(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const CountRequest& m) {
+    SweepBeforeCount();
+    service.OnCount(turn, from, m);
+  }
   void On(const Turn& turn, NodeId from, const UpdateRequest& m) {
     coordinator.OnUpdateRequest(turn, from, m);
   }
@@ -155,6 +159,7 @@ struct Node::Parts {
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
   void SweepSlice(uint32_t budget);
+  void SweepBeforeCount();
   std::string ControlImage();
   void NoticeComplete(const Turn& turn);
   void LogSetAside(const Turn& turn);
@@ -197,8 +202,10 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
         using Operation = std::decay_t<decltype(operation)>;
         if constexpr (std::is_same_v<Operation, FlushOperation>) {
           membership.Flush(turn.now, op.id, operation.db, turn.effects);
-        } else if constexpr (std::is_same_v<Operation, ScanOperation> ||
-                             std::is_same_v<Operation, CountOperation>) {
+        } else if constexpr (std::is_same_v<Operation, CountOperation>) {
+          SweepBeforeCount();
+          ranges.Start(turn, op.id, operation);
+        } else if constexpr (std::is_same_v<Operation, ScanOperation>) {
           ranges.Start(turn, op.id, operation);
         } else if constexpr (std::is_same_v<Operation, RepairOperation>) {
           anti_entropy.StartRepair(turn, op.id);
@@ -344,6 +351,11 @@ void Node::Parts::SweepSlice(uint32_t budget) {
   if (!context.replica.SweepFlushed(sweep.db, sweep.flushed_before, budget, &sweep.from)) {
     sweeps.pop_back();
   }
+}
+
+// A count right after FLUSHALL shall be true where that does not take long.
+void Node::Parts::SweepBeforeCount() {
+  for (int i = 0; i < kSlicesBeforeCount && !sweeps.empty(); ++i) SweepSlice(kSweepRecords);
 }
 
 std::string Node::Parts::ControlImage() {

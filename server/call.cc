@@ -20,8 +20,7 @@ void Call::Start(Operation operation, Continuation then) {
   CHECK(joined_ == nullptr);
   then_.push_back(then);
   ++outstanding_;
-  server_->calls.NoteStarted();
-  server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
+  Submit(std::move(operation));
 }
 
 void Call::AwaitSync(Continuation then) {
@@ -36,12 +35,21 @@ void Call::Join(Operation operation, Joined done) {
   if (joined_ == nullptr) {  // the first of a group
     CHECK(outstanding_ == 0);
     answers_.clear();
+    events_.clear();
     next_index_ = 0;
     joined_ = done;
   }
   answers_.emplace_back();
   ++outstanding_;
+  Submit(std::move(operation));
+}
+
+void Call::Submit(Operation operation) {
   server_->calls.NoteStarted();
+  if (KeyspaceEventsWanted(*server_)) {
+    events_.resize(next_index_);
+    events_.push_back(EventOf(*server_, *command_, operation));
+  }
   server_->submit(ClientOp{uint64_t{slot_} << 32 | next_index_++, std::move(operation)});
 }
 
@@ -103,6 +111,7 @@ void Call::Reset() {
   next_index_ = 0;
   outstanding_ = 0;
   then_.clear();
+  events_.clear();
   joined_ = nullptr;
   answers_.clear();
   if (answers_.capacity() > kKeptAnswers) answers_.shrink_to_fit();

@@ -47,6 +47,9 @@ void CallPool::Deliver(Answer&& answer) {
   --call->outstanding_;
   --operations_;
   if (ChangedSomething(answer)) ++call->server_->counters.changes;
+  if (answer.id < call->events_.size()) {
+    NoteAnswer(call->server_, call->events_[answer.id], answer);
+  }
   if (call->pipeline_ == nullptr) {  // nobody waits for the reply any more
     if (call->outstanding_ == 0) Return(call);
     return;

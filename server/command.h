@@ -23,6 +23,7 @@
 #include "cluster/client_op.h"
 #include "protocol/reply_writer.h"
 #include "server/command_table.h"
+#include "server/keyspace_events.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -35,7 +36,6 @@ struct CallState {
   virtual ~CallState() = default;
 };
 
-using Operation = decltype(ClientOp::operation);
 // Answer::id is the operation's index within the call: 0, 1, 2 ... in the order of Start.
 using Continuation = void (*)(Call& call, Answer& answer);
 using Joined = void (*)(Call& call);
@@ -121,6 +121,7 @@ class Call {
   friend class Pipeline;
 
   Call(uint32_t slot) : slot_(slot) {}
+  void Submit(Operation operation);
   void Reset();
 
   const uint32_t slot_;
@@ -135,6 +136,7 @@ class Call {
   uint32_t next_index_ = 0;
   size_t outstanding_ = 0;
   absl::InlinedVector<Continuation, 2> then_;  // by index
+  std::vector<KeyspaceEvent> events_;          // by index, where some are wanted
   Joined joined_ = nullptr;
   std::vector<Answer> answers_;
 

@@ -22,6 +22,7 @@ int64_t CountOf(const Session& session, Subscription kind) {
 
 void ReplyChanged(Call& call, std::string_view what, const std::string_view* name,
                   Subscription kind) {
+  call.Mute(false);  // as a message it is no reply: CLIENT REPLY does not hold it back
   ReplyWriter reply = call.Reply();
   reply.Push(3);
   reply.Bulk(what);

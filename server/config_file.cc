@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "protocol/inline_command.h"
+#include "server/text.h"
 
 namespace cartwheel {
 namespace {
@@ -27,18 +28,9 @@ std::string Quoted(std::string_view value) {
     return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '\\' && c != '#';
   };
   if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) return std::string(value);
-  std::string quoted = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (c >= ' ' && c < 0x7f) {
-      quoted += c;
-    } else {
-      fmt::format_to(std::back_inserter(quoted), "\\x{:02x}", static_cast<uint8_t>(c));
-    }
-  }
-  return quoted + "\"";
+  std::string quoted;
+  AppendQuoted(value, &quoted);
+  return quoted;
 }
 
 std::string LineOf(const OptionRow& row, const Options& options) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "server/keyspace_events.h"
 #include "server/log.h"
 #include "storage/lmdb/lmdb_engine.h"
 
@@ -50,7 +51,8 @@ void Driver::Deliver() {
 bool Driver::HasWork() const {
   return clients_->AnyWoken() || effects_.control || !effects_.answers.empty() ||
          !effects_.outbox.sends.empty() || !effects_.sends_to_address.empty() ||
-         !effects_.log.empty() || !effects_.published.empty() || effects_.stop;
+         !effects_.log.empty() || !effects_.published.empty() || !effects_.expired.empty() ||
+         effects_.stop;
 }
 
 void Driver::EndTurn() {
@@ -95,6 +97,8 @@ void Driver::CarryOut() {
     server_.pubsub.Publish(published.sharded, published.channel, published.message);
   }
   effects_.published.clear();
+  for (const Key& key : effects_.expired) NoteExpired(&server_, key);
+  effects_.expired.clear();
   clients_->Flush(reached.stored);
 
   for (const LogLine& line : effects_.log) LogText(line.level, line.text);

@@ -89,12 +89,15 @@ void ClientsSection(const Server& server, std::string* out) {
     largest_input = std::max(largest_input, session->input_allocated_bytes);
     largest_output = std::max(largest_output, session->output_bytes + session->kept_bytes);
   }
+  // A client that CLIENT PAUSE holds up is one as well, as in Redis.
+  size_t blocked = server.pause.waiting.size();
+  for (const auto& [id, session] : server.sessions) blocked += session->blocked ? 1 : 0;
   Field(out, "connected_clients", server.sessions.size());
   Field(out, "cluster_connections", server.bus.links);
   Field(out, "maxclients", server.options.maxclients);
   Field(out, "client_recent_max_input_buffer", largest_input);
   Field(out, "client_recent_max_output_buffer", largest_output);
-  Field(out, "blocked_clients", 0);
+  Field(out, "blocked_clients", blocked);
   Field(out, "tracking_clients", 0);
   Field(out, "clients_in_timeout_table", 0);
 }
@@ -164,6 +167,7 @@ void StatsSection(const Server& server, std::string* out) {
   Field(out, "instantaneous_output_kbps", KiB(server.rates.output_bytes));
   Field(out, "rejected_connections", counters.connections_rejected);
   Resting(out, {"sync_full", "sync_partial_ok", "sync_partial_err"});
+  Field(out, "expired_keys", counters.expired_keys);
   Field(out, "evicted_keys", server.engine->stats().evictions);
   Field(out, "keyspace_hits", counters.keyspace_hits);
   Field(out, "keyspace_misses", counters.keyspace_misses);

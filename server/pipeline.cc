@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "server/clocks.h"
 #include "server/command_stats.h"
+#include "server/secrets.h"
 #include "server/shown_words.h"
 #include "server/text.h"
 
@@ -47,32 +48,6 @@ bool IsHttp(std::string_view name) {
   return EqualsIgnoreCase(name, "post") || EqualsIgnoreCase(name, "host:");
 }
 
-// As Redis prints a string for people: quoted, with escapes.
-void AppendQuoted(std::string_view text, std::string* out) {
-  *out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '\\':
-      case '"':
-        *out += '\\';
-        *out += c;
-        break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
-      case '\a': *out += "\\a"; break;
-      case '\b': *out += "\\b"; break;
-      default:
-        if (c >= ' ' && c <= '~') {
-          *out += c;
-        } else {
-          fmt::format_to(std::back_inserter(*out), "\\x{:02x}", static_cast<uint8_t>(c));
-        }
-    }
-  }
-  *out += '"';
-}
-
 }  // namespace
 
 Pipeline::Pipeline(Server* server, std::function<void()> wake)
@@ -109,6 +84,7 @@ void Pipeline::Process() {
   parser_.set_max_bulk_bytes(server_->options.proto_max_bulk_bytes);
   stamp_us_ = MonotonicUs();
   stalled_ = true;
+  if (replay_.empty() && barrier_ == nullptr) ShowExec();
   while (MayBegin()) {
     if (!blocked_ && !NextCommand()) break;
     blocked_ = false;
@@ -116,6 +92,7 @@ void Pipeline::Process() {
     Dispatch();
     if (blocked_) break;
     if (replayed) replay_.pop_front();
+    if (replay_.empty() && barrier_ == nullptr) ShowExec();
     --granted_;
   }
   session_.input_bytes = parser_.pending_bytes();
@@ -133,6 +110,7 @@ bool Pipeline::NextCommand() {
     return true;
   }
   while (MayBegin()) {
+    session_.input_bytes = parser_.pending_bytes();
     switch (parser_.Next()) {
       case RequestParser::Outcome::kCommand: words_ = parser_.arguments(); return true;
       case RequestParser::Outcome::kNeedMore: stalled_ = false; return false;
@@ -265,7 +243,6 @@ void Pipeline::Queue(const Command& command) {
 void Pipeline::Execute(const Command& command) {
   session_.last_command = command.name;
   session_.last_command_at_us = server_->now.mono_us;
-  if (!server_->monitors.empty()) ShowMonitors(command);
   if ((command.flags & kWrite) != 0) NoteWritten(command);
   Call* const call = Begin(&command);
   call->replayed_ = !replay_.empty();
@@ -274,6 +251,7 @@ void Pipeline::Execute(const Command& command) {
   call->in_handler_ = true;
   command.handler(*call);
   call->in_handler_ = false;
+  if (!server_->monitors.empty()) ShowMonitors(command);
   if (session_.close_after_reply) closing_ = true;
   parser_.set_authenticated(!server_->NeedsAuth(session_));
   if (call->outstanding_ == 0) return Finish(call);
@@ -288,18 +266,29 @@ void Pipeline::Execute(const Command& command) {
   stamp_us_ = MonotonicUs();
 }
 
-void Pipeline::ShowMonitors(const Command& command) const {
+void Pipeline::ShowMonitors(const Command& command) {
   if ((command.flags & (kSkipMonitor | kAdmin)) != 0) return;
   const int64_t us = WallUs();
   std::string line = fmt::format("{}.{:06} [{} {}]", us / 1'000'000, us % 1'000'000, session_.db,
                                  session_.address);
-  // Passwords are nobody's business.
-  const bool secret = command.name == "auth" || command.name == "hello";
-  for (size_t i = 0; i < words_.size(); ++i) {
+  std::vector<std::string> words(words_.begin(), words_.end());
+  HideSecrets(command, words);
+  for (const std::string& word : words) {
     line += ' ';
-    AppendQuoted(secret && i > 0 ? "(redacted)" : words_[i], &line);
+    AppendQuoted(word, &line);
   }
-  for (Pipeline* const monitor : server_->monitors) monitor->PushLine(line);
+  // What EXEC runs is shown before it.
+  if (command.name == "exec") {
+    exec_line_ = std::move(line);
+  } else {
+    for (Pipeline* const monitor : server_->monitors) monitor->PushLine(line);
+  }
+}
+
+void Pipeline::ShowExec() {
+  if (exec_line_.empty()) return;
+  for (Pipeline* const monitor : server_->monitors) monitor->PushLine(exec_line_);
+  exec_line_.clear();
 }
 
 void Pipeline::NoteWritten(const Command& command) {

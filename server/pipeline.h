@@ -116,7 +116,8 @@ class Pipeline {
   bool Conflicts(const Command& command) const;
   void Queue(const Command& command);
   void Execute(const Command& command);
-  void ShowMonitors(const Command& command) const;
+  void ShowMonitors(const Command& command);
+  void ShowExec();
   void NoteWritten(const Command& command);
   Call* Begin(const Command* command);
   void ReplyError(std::string_view line);
@@ -141,6 +142,7 @@ class Pipeline {
   std::span<const std::string_view> words_;
   std::deque<QueuedCommand> replay_;
   std::vector<std::string_view> replay_words_;
+  std::string exec_line_;  // what MONITOR is to show of an EXEC that is not done
   size_t granted_ = SIZE_MAX;
   bool blocked_ = false;  // the command in words_ waits for a key, or for a pause to end
   bool stalled_ = false;  // Process stopped before the input was used up

@@ -37,6 +37,7 @@ struct ServerCounters {
   uint64_t errors_replied = 0;  // unknown commands, wrong arity, failed operations
   uint64_t input_bytes = 0;
   uint64_t output_bytes = 0;
+  uint64_t expired_keys = 0;  // of which this node held a copy
   uint64_t output_limit_closes = 0;
   uint64_t busy_refusals = 0;  // commands on data, while the node was overloaded
   uint64_t changes = 0;        // writes of this node's clients that changed something

@@ -1,6 +1,9 @@
 #include "server/text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 
 namespace cartwheel {
 namespace {
@@ -26,6 +29,31 @@ std::string UpperCase(std::string_view text) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
   }
   return upper;
+}
+
+void AppendQuoted(std::string_view text, std::string* out) {
+  *out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '\\':
+      case '"':
+        *out += '\\';
+        *out += c;
+        break;
+      case '\n': *out += "\\n"; break;
+      case '\r': *out += "\\r"; break;
+      case '\t': *out += "\\t"; break;
+      case '\a': *out += "\\a"; break;
+      case '\b': *out += "\\b"; break;
+      default:
+        if (c >= ' ' && c <= '~') {
+          *out += c;
+        } else {
+          fmt::format_to(std::back_inserter(*out), "\\x{:02x}", static_cast<uint8_t>(c));
+        }
+    }
+  }
+  *out += '"';
 }
 
 std::string_view Shown(std::string_view word, size_t limit) {

@@ -15,6 +15,8 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // ASCII letters only.
 std::string LowerCase(std::string_view text);
 std::string UpperCase(std::string_view text);
+// As Redis prints a string for people: in quotes, with escapes.
+void AppendQuoted(std::string_view text, std::string* out);
 // What Redis's errors show of a client's word: at most 128 bytes, and nothing from a NUL on.
 inline constexpr size_t kShownBytes = 128;
 std::string_view Shown(std::string_view word, size_t limit = kShownBytes);

@@ -82,6 +82,7 @@ void OneNode::CarryOut() {
   for (const Published& published : std::exchange(effects_.published, {})) {
     server_.pubsub.Publish(published.sharded, published.channel, published.message);
   }
+  for (const Key& key : std::exchange(effects_.expired, {})) NoteExpired(&server_, key);
   effects_.control.reset();
   effects_.outbox.Clear();
   effects_.sends_to_address.clear();
