@@ -30,8 +30,9 @@ LogSyncer::~LogSyncer() {
 void LogSyncer::Written(uint64_t sequence, const std::shared_ptr<File>& file) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // The thread of everysec sleeps without a deadline while all is synced.
-    const bool must_wake = policy_ == FsyncPolicy::kAlways ||
+    // The thread of everysec sleeps without a deadline while all is synced; and whoever asked for
+    // this soon may have asked before it was written.
+    const bool must_wake = policy_ == FsyncPolicy::kAlways || wanted_ > synced_ ||
                            (policy_ == FsyncPolicy::kEverySecond && written_ == synced_);
     written_ = sequence;
     if (files_.empty() || files_.back() != file) files_.push_back(file);

@@ -123,6 +123,22 @@ TEST_F(LmdbEngineTest, SaysWhenAStartMayHaveLostSomething) {
   EXPECT_EQ(live(false), "it is not known how the last run ended");
 }
 
+// Nothing else has it synced under this policy, so that whoever waits would wait for good.
+TEST_F(LmdbEngineTest, SyncsWhatWasAskedForBeforeItWasWritten) {
+  LmdbOptions options = Options();
+  options.fsync = FsyncPolicy::kNo;
+  const auto engine = Open(options);
+  for (int i = 0; i < 20; ++i) {
+    Put(engine.get(), i, 1);
+    const uint64_t applied = engine->sequences().applied;
+    engine->SyncSoon(applied);
+    // The thread that syncs looks, and finds nothing yet.
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ASSERT_TRUE(
+        waker_.FlushUntil(engine.get(), [&] { return engine->sequences().synced >= applied; }));
+  }
+}
+
 TEST_F(LmdbEngineTest, NoticesThatItsTreeIsGoneOrItsDirectoryACopy) {
   LmdbOptions options = Options();
   options.boot = std::string(kBootBytes, 'a');
