@@ -558,36 +558,38 @@ class Saving(unittest.TestCase):
     @unittest.skipUnless(os.path.exists(SHIM), "the shim that loses power is not built")
     def test_what_was_saved_survives_power_loss_without_fsync(self):
         luck = random.Random(11)
-        with tempfile.TemporaryDirectory(prefix="cartwheel-save-") as scratch:
-            journal, boot = os.path.join(scratch, "journal"), os.path.join(scratch, "boot")
-            with open(boot, "w", encoding="ascii") as file:
-                file.write("%036x\n" % luck.getrandbits(128))
-            power_loss.forget(journal)
-            one = Cluster(1, fsync="no")
-            self.addCleanup(one.stop)
-            node = one.nodes[0]
-            node.environment = {"LD_PRELOAD": SHIM, "POWER_LOSS_DIR": node.directory,
-                                "POWER_LOSS_JOURNAL": journal, "POWER_LOSS_BOOT": boot}
-            one.start()
-            with node.connect() as connection:
-                for i in range(500):
-                    connection.send("SET", "saved:%d" % i, i)
-                connection.send("SAVE")
-                for _ in range(501):
-                    self.assertEqual(connection.read()[1], "OK")
-                for i in range(500):
-                    connection.call("SET", "unsaved:%d" % i, "v" * 2000)
-            node.kill()
-            self.assertGreater(power_loss.lose(journal, luck), 0)
-            with open(boot, "w", encoding="ascii") as file:
-                file.write("%036x\n" % luck.getrandbits(128))
-            node.start()
-            one.wait_ready()
-            with node.connect() as connection:
-                found = connection.call("MGET", *("saved:%d" % i for i in range(500)))
-                self.assertEqual(found, [b"%d" % i for i in range(500)])
-                lost = connection.call("MGET", *("unsaved:%d" % i for i in range(500)))
-                self.assertIn(None, lost)
+        directory = tempfile.TemporaryDirectory(prefix="cartwheel-save-")
+        self.addCleanup(directory.cleanup)
+        scratch = directory.name
+        journal, boot = os.path.join(scratch, "journal"), os.path.join(scratch, "boot")
+        with open(boot, "w", encoding="ascii") as file:
+            file.write("%036x\n" % luck.getrandbits(128))
+        power_loss.forget(journal)
+        one = Cluster(1, fsync="no")
+        self.addCleanup(one.stop)
+        node = one.nodes[0]
+        node.environment = {"LD_PRELOAD": SHIM, "POWER_LOSS_DIR": node.directory,
+                            "POWER_LOSS_JOURNAL": journal, "POWER_LOSS_BOOT": boot}
+        one.start()
+        with node.connect() as connection:
+            for i in range(500):
+                connection.send("SET", "saved:%d" % i, i)
+            connection.send("SAVE")
+            for _ in range(501):
+                self.assertEqual(connection.read()[1], "OK")
+            for i in range(500):
+                connection.ask("SET", "unsaved:%d" % i, "v" * 2000)
+        node.kill()
+        self.assertGreater(power_loss.lose(journal, luck), 0)
+        with open(boot, "w", encoding="ascii") as file:
+            file.write("%036x\n" % luck.getrandbits(128))
+        node.start()
+        one.wait_ready()
+        with node.connect() as connection:
+            found = connection.call("MGET", *("saved:%d" % i for i in range(500)))
+            self.assertEqual(found, [b"%d" % i for i in range(500)])
+            lost = connection.call("MGET", *("unsaved:%d" % i for i in range(500)))
+            self.assertIn(None, lost)
 
 
 if __name__ == "__main__":
