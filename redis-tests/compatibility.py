@@ -33,7 +33,7 @@ GROUPS = {
 EQUAL = "nodes are equal, there are no masters and replicas"
 SLOTS = "which nodes hold a slot follows from the members"
 CACHING = "no client-side caching"
-USERS = "there is one user, `default`"
+MODULES = "no modules"
 TYPE = "no %s yet"
 
 # Why a command is not there: by its name, its container's, or its group.
@@ -42,10 +42,10 @@ REASONS = {
     "sorted-set": TYPE % "sorted sets", "geo": TYPE % "sorted sets", "stream": TYPE % "streams",
     "scripting": "no scripts yet",
     "client|caching": CACHING, "client|tracking": CACHING,
-    "acl": USERS,
     "migrate": "keys move between nodes by themselves",
     "restore-asking": "slots do not migrate, and nobody is asked to import one",
-    "module": "no modules",
+    "module|load": MODULES, "module|loadex": MODULES, "module|unload": MODULES,
+    "cluster|forget": "members leave with a later version",
     "bgrewriteaof": "the log is trimmed by checkpoints all the time",
     "failover": EQUAL, "replicaof": EQUAL, "slaveof": EQUAL, "psync": EQUAL, "sync": EQUAL,
     "replconf": EQUAL, "cluster|replicate": EQUAL, "cluster|failover": EQUAL,
@@ -57,11 +57,6 @@ REASONS = {
     "cluster|reset": "a node does not forget its ring",
     "cluster|saveconfig": "the cluster's state is on disk before it counts",
 }
-
-# TODO(issue 4): these come with the families of commands that are still made.
-for _name in """cluster|forget command|getkeysandflags config|resetstat config|rewrite debug latency lolwut
-        memory role slowlog""".split():
-    REASONS[_name] = "not yet"
 
 
 class Server:

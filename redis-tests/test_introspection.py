@@ -592,7 +592,7 @@ loglevel 'notice'
         finally:
             stop()
         expected = expected.replace("TIMEOUT 7", "timeout 8").replace(
-            "maxclients 500\n", 'maxclients 500\nrequirepass "a \\"b\\x0a"\n'
+            "maxclients 500\n", 'maxclients 500\nrequirepass "a \\"b\\n"\n'
             "notify-keyspace-events AKE\n")
         self.assertEqual(sorted(self.read().splitlines()), sorted(expected.splitlines()))
         stop = self.start()
