@@ -111,6 +111,7 @@ struct ReadAnswer {
 };
 struct PutAnswer {
   CausalContext context;  // what was given and the new dot; empty for a plain write
+  bool fresh = false;     // nothing lived there before, as far as the minter knew
 };
 struct DeleteAnswer {
   bool deleted = false;

@@ -76,6 +76,7 @@ class Coordinator {
     bool answered = false;
     bool explain = false;
     bool sloppy = false;  // fallbacks made up its quorum
+    bool fresh = false;   // Minted::fresh
     uint8_t r = 0;
     uint8_t w = 0;
     uint64_t client = 0;  // or, for an update that `peer` sent us, its request

@@ -49,7 +49,7 @@ bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* o
   auto minted = context_->replica.Mint(key, std::move(version), context_->ViewOf(key.db, turn.now));
   if (minted) {
     turn.effects->answers.push_back(
-        {client, minted->sequence, PutAnswer{std::move(minted->delta.context)}});
+        {client, minted->sequence, PutAnswer{std::move(minted->delta.context), minted->fresh}});
   } else {
     turn.effects->answers.push_back({client, 0, std::move(minted.error())});
   }
@@ -185,6 +185,7 @@ void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintRespon
   const auto minter = std::find_if(op->asked.begin(), op->asked.end(),
                                    [&](const Asked& asked) { return asked.node == from; });
   Minted minted;
+  minted.fresh = response.fresh;
   if (minter == op->asked.end() || !DecodeObject(response.object, &minted.delta)) {
     ++context_->counters.messages_bad;
     return;
@@ -202,6 +203,7 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
   const Asked minter = asked;  // which the next step forgets
   EnterStep(turn, op, Phase::kStoring);
   op->after = minted.sequence;
+  op->fresh = op->update_result.fresh = minted.fresh;
   op->write.Stored(minter.node, minter.hint_for != 0);
   if (!op->version.plain) {
     op->put_context = std::move(op->version.context);
@@ -331,7 +333,9 @@ void Coordinator::CheckWrite(const Turn& turn, Operation* op) {
         op->write.HasStored(context_->self()) && op->write.answered() - 1 < op->write.needed();
     const uint64_t after = own_counts ? op->after : 0;
     switch (op->what) {
-      case What::kPut: Reply(turn, op, after, PutAnswer{std::move(op->put_context)}); break;
+      case What::kPut:
+        Reply(turn, op, after, PutAnswer{std::move(op->put_context), op->fresh});
+        break;
       case What::kDelete: Reply(turn, op, after, DeleteAnswer{true}); break;
       case What::kUpdate: Reply(turn, op, after, UpdateAnswer{std::move(op->update_result)}); break;
       case What::kRead: CHECK(false);

@@ -144,7 +144,10 @@ void Encode(const MintRequest& m, std::string* out) {
               {m.key, m.context, m.replaces, m.bytes}, out);
 }
 void Encode(const MintResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(static_cast<uint64_t>(m.status)),
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(static_cast<uint64_t>(m.status))
+                  .Number(m.fresh ? 1 : 0),
               {m.object, m.error}, out);
 }
 void Encode(const MergeRequest& m, std::string* out) {
@@ -186,7 +189,8 @@ void Encode(const UpdateResponse& m, std::string* out) {
                   .Number(static_cast<uint64_t>(m.result.type))
                   .Number(Unsigned(m.result.integer))
                   .Number(m.sloppy ? 1 : 0)
-                  .Number(m.result.changed ? 1 : 0),
+                  .Number(m.result.changed ? 1 : 0)
+                  .Number(m.result.fresh ? 1 : 0),
               {m.result.text}, out);
 }
 void Encode(const ScanRequest& m, std::string* out) {
@@ -325,6 +329,7 @@ bool Decode(Fields fields, MintResponse* m) {
   Parts in(fields);
   m->request = in.Number();
   m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kPassed));
+  m->fresh = in.Flag();
   m->object = in.Field();
   m->error = in.Field();
   return in.ok();
@@ -377,6 +382,7 @@ bool Decode(Fields fields, UpdateResponse* m) {
   m->result.integer = in.Signed();
   m->sloppy = in.Flag();
   m->result.changed = in.Flag();
+  m->result.fresh = in.Flag();
   m->result.text = in.Field();
   return in.ok();
 }

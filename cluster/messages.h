@@ -81,6 +81,7 @@ struct MintResponse {
   static constexpr uint8_t kType = 15;
   uint64_t request = 0;
   MintStatus status = MintStatus::kFailed;
+  bool fresh = false;       // Minted::fresh
   std::string_view object;  // the delta with empty bytes, encoded
   std::string_view error;
 };

@@ -179,8 +179,8 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     return tl::unexpected(std::move(done.error()));
   }
   if (const Sibling* done = current.object.Find(version.operation)) {
-    Minted again{version.plain ? current.object : DeltaOf(version.context, *done),
-                 current.sequence};
+    Minted again{.delta = version.plain ? current.object : DeltaOf(version.context, *done),
+                 .sequence = current.sequence};
     for (Sibling& sibling : again.delta.siblings) {
       if (sibling.operation != version.operation) continue;
       sibling.attempt = std::max(sibling.attempt, version.attempt);
@@ -188,7 +188,7 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
     return again;
   }
   if (current.object.Replaces(version.operation)) {
-    return Minted{std::move(current.object), current.sequence};
+    return Minted{.delta = std::move(current.object), .sequence = current.sequence};
   }
   uint64_t mark = 0;
   Sibling sibling;
@@ -208,6 +208,7 @@ Result<Minted> Replica::Mint(const KeyRef& key, NewVersion&& version, const View
   sibling.bytes = std::move(version.bytes);
 
   Minted minted;
+  minted.fresh = current.object.Newest(view) == nullptr;
   Object next = std::move(current.object);
   const size_t siblings_before = next.siblings.size();
   const size_t bytes_before = ByteSize(next);
@@ -263,6 +264,7 @@ Result<Minted> Replica::MintSiblings(const KeyRef& key, NewSiblings&& siblings, 
   for (const Sibling& old : current.object.siblings) time = std::max(time, old.time);
 
   Minted minted;
+  minted.fresh = current.object.Newest(view) == nullptr;
   Object& next = minted.delta;
   next.context = std::move(siblings.context);
   next.context.Join(current.object.context);

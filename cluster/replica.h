@@ -89,6 +89,7 @@ struct NewSiblings {
 struct Minted {
   Object delta;  // {context + dots, what was minted}: what the other replicas merge
   uint64_t sequence = 0;
+  bool fresh = false;  // nothing lived under the key here before
 };
 
 struct ReplicaLimits {

@@ -133,6 +133,7 @@ void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& re
     return;
   }
   response.status = MintStatus::kMinted;
+  response.fresh = minted->fresh;
   const std::string object = WithoutValueOf(std::move(minted->delta), request.operation);
   response.object = object;
   turn.Respond(from, response, minted->sequence);

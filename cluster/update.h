@@ -84,6 +84,7 @@ struct UpdateResult {
   // The bulk, the error's whole line without '-' and CRLF, or the encoded integers.
   std::string text;
   bool changed = false;  // something was written; told by the node that did it
+  bool fresh = false;    // where nothing had lived
 };
 
 // { 0:byte | 1:byte value:varint }, a null or an integer each.

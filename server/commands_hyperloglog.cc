@@ -151,8 +151,8 @@ void PfSelfTestCommand(Call& call) {
 constexpr CommandRow kRows[] = {
     {"pfadd", -2, kValueWrite | kFast, OneKey(kKeyReadWrite | kKeyInsert), PfAddCommand, "2.8.9",
      "Adds elements to a HyperLogLog."},
-    {"pfcount", -2, kReadonly, AllKeys(kKeyReadWrite | kKeyAccess), PfCountCommand, "2.8.9",
-     "Estimates how many different elements HyperLogLogs were given."},
+    {"pfcount", -2, kReadonly | kMayReplicate, AllKeys(kKeyReadWrite | kKeyAccess), PfCountCommand,
+     "2.8.9", "Estimates how many different elements HyperLogLogs were given."},
     {"pfdebug",
      3,
      kValueWrite | kAdmin,

@@ -101,6 +101,13 @@ bool CameTrue(const Server& server, const KeyspaceEvent& event, const Answer& an
   return std::holds_alternative<PutAnswer>(answer.result);
 }
 
+bool MadeKey(const KeyspaceEvent& event, const Answer& answer) {
+  if (event.name == "del" || event.name.ends_with("_from")) return false;
+  if (const auto* update = std::get_if<UpdateAnswer>(&answer.result)) return update->result.fresh;
+  const auto* put = std::get_if<PutAnswer>(&answer.result);
+  return put != nullptr && put->fresh;
+}
+
 }  // namespace
 
 bool KeyspaceEventsWanted(const Server& server) {
@@ -128,6 +135,7 @@ KeyspaceEvent EventOf(const Server& server, const Command& command, const Operat
 
 void NoteAnswer(Server* server, const KeyspaceEvent& event, const Answer& answer) {
   if (event.name.empty() || !CameTrue(*server, event, answer)) return;
+  if (MadeKey(event, answer)) Publish(server, event.key, "new", kNotifyNew);
   Publish(server, event.key, event.name, event.event_class);
   if (event.expires) Publish(server, event.key, "expire", kNotifyGeneric);
 }

@@ -1,5 +1,5 @@
 // Notifications: the classes of keyspace events that notify-keyspace-events names, by Redis's
-// letters. What is published, and when, is no matter of this file.
+// letters. What is published, and when, is server/keyspace_events.h.
 #pragma once
 
 #include <cstdint>

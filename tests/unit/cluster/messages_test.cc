@@ -75,7 +75,7 @@ std::vector<AnyMessage> Samples() {
                   "context",
                   "12345678",
                   ""},
-      MintResponse{6, MintStatus::kTooMany, "", "why"},
+      MintResponse{6, MintStatus::kTooMany, false, "", "why"},
       MergeRequest{7, 8, true, false, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
       MergeRequest{7, 8, false, true, 0, {4, 5}, 9, "key", ""},
       MergeResponse{8, true},
