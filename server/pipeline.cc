@@ -211,10 +211,12 @@ std::string Pipeline::Moved(const Command& command) const {
   return fmt::format("MOVED {} {}:{}", slot, member->host, member->port);
 }
 
-// True while CLIENT PAUSE holds the command up. Its own end is not held up by it.
+// True while CLIENT PAUSE holds the command up. Its own end is not held up by it, nor is what EXEC
+// runs: one that begins within a transaction begins for others and for what follows.
 bool Pipeline::IsPaused(const Command& command) {
   Pause& pause = server_->pause;
-  if (pause.until_us == 0 || command.name == "client|unpause") return false;
+  const bool exempt = !replay_.empty() || command.name == "client|unpause";
+  if (pause.until_us == 0 || exempt) return false;
   const bool writes = (command.flags & (kWrite | kMayReplicate)) != 0 ||
                       (command.name == "exec" && session_.transaction.Writes());
   if (pause.writes_only && !writes) return false;

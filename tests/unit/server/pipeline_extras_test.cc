@@ -96,6 +96,17 @@ TEST_F(PipelineTest, APauseHoldsCommandsUpUntilItEnds) {
   EXPECT_EQ(Output(), "+OK\r\n+PONG\r\n");
 }
 
+TEST_F(PipelineTest, APauseWithinATransactionBeginsBehindIt) {
+  Send("MULTI\r\nCLIENT PAUSE 1000 WRITE\r\nSET a 1\r\nEXEC\r\nSET b 1\r\n");
+  EXPECT_EQ(core_.Waiting(), "a");
+  core_.Answer("a");
+  EXPECT_EQ(Output(), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_EQ(core_.Waiting(), "");
+  core_.server()->timers.RunDue(1'000'000);
+  Turn();
+  EXPECT_EQ(core_.Waiting(), "b");
+}
+
 TEST_F(PipelineTest, ACommandThatIsABarrierWaitsForAllAndHoldsUpAll) {
   Send("SET a 1\r\nSUBSCRIBE c\r\n");
   EXPECT_FALSE(pipeline_->WantsInput());
