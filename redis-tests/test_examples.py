@@ -6,6 +6,7 @@ import subprocess
 import unittest
 
 import cluster
+import node_packages
 
 PYTHON_CART = ["/usr/bin/python3", os.path.join(cluster.ROOT, "examples/cart/cart.py")]
 CXX_CART = [os.environ.get("CARTWHEEL_CART", os.path.join(cluster.ROOT, "build/examples/cart"))]
@@ -18,8 +19,16 @@ class CartTest(unittest.TestCase):
         cls.addClassCleanup(cls.nodes.stop)
         cls.ports = [str(node.port) for node in cls.nodes.nodes]
 
+    def node_cart(self):
+        try:
+            return [node_packages.prepare(), os.path.join(cluster.ROOT, "examples/cart/cart.mjs")]
+        except node_packages.Missing as missing:
+            self.skipTest(str(missing))
+
     def run_cart(self, program, *arguments):
-        result = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60)
+        modules = dict(os.environ, CART_MODULES=str(node_packages.PACKAGES / "package.json"))
+        result = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60,
+                                env=modules)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return result.stdout
 
@@ -32,6 +41,19 @@ class CartTest(unittest.TestCase):
         said = self.run_cart(CXX_CART, "demo", *self.ports)
         self.assertIn("the third node has 2 versions:", said)
         self.assertIn("merged, 1 version:\n---\n1 book\n2 kettle\n1 lamp\n", said)
+
+    def test_both_additions_survive_in_node_js(self):
+        said = self.run_cart(self.node_cart(), "demo", *self.ports)
+        self.assertIn("the third node has 2 versions:", said)
+        self.assertIn("merged, 1 version:\n1 book\n2 kettle\n1 lamp\n", said)
+
+    def test_a_cart_of_node_js_is_the_others_too(self):
+        program = self.node_cart()
+        self.run_cart(PYTHON_CART, "add", self.ports[0], "eve", "1", "green tea")
+        self.run_cart(program, "add", self.ports[1], "eve", "2", "cups")
+        for each in (program, CXX_CART):
+            self.assertEqual(self.run_cart(each, "show", self.ports[2], "eve"),
+                             "2 cups\n1 green tea\n")
 
     def test_the_two_programs_share_a_cart(self):
         self.run_cart(PYTHON_CART, "add", self.ports[0], "bob", "1", "green tea")
