@@ -174,7 +174,7 @@ Answers AnswersTo(std::span<const std::string_view> words, bool in_transaction) 
   if (command->name.ends_with("subscribe")) {
     return in_transaction ? Answers::kUncounted : Answers::kAny;
   }
-  const bool odd = (command->flags & kBlocking) != 0 || command->name == "client|reply" ||
+  const bool odd = command->name == "wait" || command->name == "client|reply" ||
                    command->name == "client|pause" || command->name == "monitor";
   return odd ? Answers::kUncounted : Answers::kOne;
 }
