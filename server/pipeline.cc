@@ -84,7 +84,7 @@ void Pipeline::Process() {
   parser_.set_max_bulk_bytes(server_->options.proto_max_bulk_bytes);
   stamp_us_ = MonotonicUs();
   stalled_ = true;
-  if (replay_.empty() && barrier_ == nullptr) ShowExec();
+  if (!exec_line_.empty()) ShowExec();
   while (MayBegin()) {
     if (!blocked_ && !NextCommand()) break;
     blocked_ = false;
@@ -92,7 +92,7 @@ void Pipeline::Process() {
     Dispatch();
     if (blocked_) break;
     if (replayed) replay_.pop_front();
-    if (replay_.empty() && barrier_ == nullptr) ShowExec();
+    if (!exec_line_.empty()) ShowExec();
     --granted_;
   }
   session_.input_bytes = parser_.pending_bytes();
@@ -215,8 +215,8 @@ std::string Pipeline::Moved(const Command& command) const {
 // runs: one that begins within a transaction begins for others and for what follows.
 bool Pipeline::IsPaused(const Command& command) {
   Pause& pause = server_->pause;
-  const bool exempt = !replay_.empty() || command.name == "client|unpause";
-  if (pause.until_us == 0 || exempt) return false;
+  if (pause.until_us == 0) return false;
+  if (!replay_.empty() || command.name == "client|unpause") return false;
   const bool writes = (command.flags & (kWrite | kMayReplicate)) != 0 ||
                       (command.name == "exec" && session_.transaction.Writes());
   if (pause.writes_only && !writes) return false;
@@ -259,11 +259,12 @@ void Pipeline::Execute(const Command& command) {
   if (call->outstanding_ == 0) return Finish(call);
 
   call->args_ = {};
-  if (server_->options.slowlog_slower_than_us >= 0) PackWords(words_, &call->shown_words_);
   if (IsBarrier(command)) barrier_ = call;
   executing_ = call;
   server_->deliver();  // often the answer is there already
-  if (executing_ == call) Register(call, words_);
+  if (executing_ != call) return;
+  Register(call, words_);
+  if (server_->options.slowlog_slower_than_us >= 0) PackWords(words_, &call->shown_words_);
   executing_ = nullptr;
   stamp_us_ = MonotonicUs();
 }
@@ -287,8 +288,9 @@ void Pipeline::ShowMonitors(const Command& command) {
   }
 }
 
+// Once what it ran is shown.
 void Pipeline::ShowExec() {
-  if (exec_line_.empty()) return;
+  if (!replay_.empty() || barrier_ != nullptr) return;
   for (Pipeline* const monitor : server_->monitors) monitor->PushLine(exec_line_);
   exec_line_.clear();
 }

@@ -24,9 +24,9 @@ void Pipeline::NoteReply(Call* call) {
 
 void Pipeline::Finish(Call* call) {
   if (call->registered_) Unregister(call);
-  if (executing_ == call) executing_ = nullptr;
   if (barrier_ == call) barrier_ = nullptr;
   if (call->command_ != nullptr) NoteDuration(call);
+  if (executing_ == call) executing_ = nullptr;
   NoteReply(call);
   call->finished_ = true;
   if (call == oldest_) {
@@ -47,7 +47,8 @@ void Pipeline::NoteDuration(Call* call) {
                     .failed = call->failed_,
                     .words = {}};
   if (limit_us >= 0 && finished.duration_us >= limit_us) {
-    if (!call->args_.empty()) PackWords(call->args_, &call->shown_words_);
+    // Those of a call that waited were kept when it began to.
+    if (executing_ == call || !call->args_.empty()) PackWords(words_, &call->shown_words_);
     finished.words = call->shown_words_;
   }
   NoteFinished(server_, finished);
