@@ -646,7 +646,7 @@ class Connections(OneNode):
         docs = pairs(self.c.call("COMMAND", "DOCS"))
         self.assertEqual(len(docs), len(rows))
         get = pairs(docs["get"])
-        self.assertEqual(set(get), {"summary", "since", "group"})
+        self.assertEqual(set(get), {"summary", "since", "group", "cartwheel_difference"})
         self.assertIn(b"dyn.get", names)
         self.c.call("HELLO", "3")
         row = self.c.call("COMMAND", "INFO", "get")[0]

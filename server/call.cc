@@ -37,11 +37,36 @@ void Call::Join(Operation operation, Joined done) {
     answers_.clear();
     events_.clear();
     next_index_ = 0;
+    joined_bytes_ = 0;
     joined_ = done;
   }
   answers_.emplace_back();
   ++outstanding_;
-  Submit(std::move(operation));
+  to_submit_.push_back(std::move(operation));
+  if (outstanding_ <= kMostUnderWay) SubmitNext();
+}
+
+void Call::SubmitNext() {
+  if (to_submit_.empty()) return;
+  Operation next = std::move(to_submit_.front());
+  to_submit_.pop_front();
+  Submit(std::move(next));
+}
+
+void Call::KeepJoined(Answer&& answer) {
+  if (auto* read = std::get_if<ReadAnswer>(&answer.result)) {
+    if (heads_only_) {
+      // Made anew: an assignment would keep the room of the bytes.
+      read = &answer.result.emplace<ReadAnswer>(ReadAnswer{WithoutBytes(read->object), {}});
+    }
+    joined_bytes_ += ByteSize(read->object);
+    if (joined_bytes_ > kMostJoinedBytes) {
+      answer.result =
+          Status{ErrorCode::kInvalid, "the values of this command are too large together"};
+    }
+  }
+  const size_t index = answer.id;
+  answers_[index] = std::move(answer);
 }
 
 void Call::Submit(Operation operation) {
@@ -112,6 +137,10 @@ void Call::Reset() {
   outstanding_ = 0;
   then_.clear();
   events_.clear();
+  to_submit_.clear();
+  heads_only_ = false;
+  joined_bytes_ = 0;
+  read_bytes_ = 0;
   joined_ = nullptr;
   answers_.clear();
   if (answers_.capacity() > kKeptAnswers) answers_.shrink_to_fit();

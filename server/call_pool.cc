@@ -50,12 +50,16 @@ void CallPool::Deliver(Answer&& answer) {
   if (answer.id < call->events_.size()) {
     NoteAnswer(call->server_, call->events_[answer.id], answer);
   }
+  if (const auto* read = std::get_if<ReadAnswer>(&answer.result)) {
+    call->read_bytes_ = std::max(call->read_bytes_, ByteSize(read->object));
+  }
+  call->SubmitNext();  // also for a client that is gone: an MSET is not left half done
   if (call->pipeline_ == nullptr) {  // nobody waits for the reply any more
     if (call->outstanding_ == 0) Return(call);
     return;
   }
   if (call->joined_ != nullptr) {
-    call->answers_[answer.id] = std::move(answer);
+    call->KeepJoined(std::move(answer));
     if (call->outstanding_ == 0) std::exchange(call->joined_, nullptr)(*call);
   } else {
     const Continuation then = call->then_[answer.id];

@@ -83,6 +83,7 @@ void Client::OnRead(ssize_t count) {
   if (count == UV_EOF) {
     end_of_input_ = true;
     StopReading();
+    if (pipeline_.HeldUp()) return Close();  // nobody is there to wait for it
     return events_->woken(this);
   }
   if (count < 0) return Close();
@@ -105,6 +106,10 @@ void Client::Process() {
 
 bool Client::Flush(uint64_t stored) {
   if (closing() || writer_.busy()) return true;
+  if (end_of_input_ && pipeline_.HeldUp()) {
+    Close();
+    return true;
+  }
   const std::string_view ready = pipeline_.Writable(stored);
   const bool all = ready.size() == pipeline_.output_bytes();
   if (!ready.empty()) {

@@ -71,7 +71,9 @@ std::string TakePair(std::string_view word, std::string_view value, KillFilter* 
   return {};
 }
 
-void WakePaused(Server* server) {
+void EndPause(Server* server) {
+  server->pause.until_us = 0;
+  server->timers.Cancel(std::exchange(server->pause.timer, 0));
   for (Pipeline* const waiting : std::exchange(server->pause.waiting, {})) waiting->Wake();
 }
 
@@ -132,17 +134,13 @@ void ClientPauseCommand(Call& call) {
   const int64_t until_us = call.now().mono_us + *timeout_ms * 1000;
   pause.writes_only = writes_only && (!running || pause.writes_only);
   pause.until_us = std::max(pause.until_us, until_us);
-  server.timers.Add(until_us, [&server, until_us] {
-    if (server.pause.until_us != until_us) return;  // it was ended, or another ends later
-    server.pause.until_us = 0;
-    WakePaused(&server);
-  });
+  server.timers.Cancel(pause.timer);
+  pause.timer = server.timers.Add(pause.until_us, [&server] { EndPause(&server); });
   call.Reply().Ok();
 }
 
 void ClientUnpauseCommand(Call& call) {
-  call.server().pause.until_us = 0;
-  WakePaused(&call.server());
+  EndPause(&call.server());
   call.Reply().Ok();
 }
 

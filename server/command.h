@@ -12,6 +12,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -72,7 +73,13 @@ class Call {
   void Start(Operation operation, Continuation then);
   // Keeps the answer in answers()[index]; not mixed with Start; `done` runs once, when no operation
   // is outstanding.
+  // Only so many are under way at a time; the values that they bring may not be too large together.
   void Join(Operation operation, Joined done);
+  // The same for reads of which nobody needs the values.
+  void JoinHead(ReadOperation operation, Joined done) {
+    heads_only_ = true;
+    Join(std::move(operation), done);
+  }
   // As Start; the answer is Done, once all that is applied here is on this node's disk.
   void AwaitSync(Continuation then);
   std::vector<Answer>& answers() { return answers_; }
@@ -120,7 +127,12 @@ class Call {
   friend class CallPool;
   friend class Pipeline;
 
+  static constexpr size_t kMostUnderWay = 128;
+  static constexpr size_t kMostJoinedBytes = size_t{1} << 30;
+
   Call(uint32_t slot) : slot_(slot) {}
+  void KeepJoined(Answer&& answer);
+  void SubmitNext();
   void Submit(Operation operation);
   void Reset();
 
@@ -139,6 +151,10 @@ class Call {
   std::vector<KeyspaceEvent> events_;          // by index, where some are wanted
   Joined joined_ = nullptr;
   std::vector<Answer> answers_;
+  std::deque<Operation> to_submit_;  // joined, in order
+  bool heads_only_ = false;
+  size_t joined_bytes_ = 0;  // of the answers
+  size_t read_bytes_ = 0;    // of the largest object that was read
 
   Call* next_ = nullptr;  // the one after it on its connection
   bool in_handler_ = false;

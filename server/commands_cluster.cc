@@ -234,29 +234,37 @@ void ClusterMeet(Call& call) {
 
 constexpr CommandRow kClusterTable[] = {
     {"cluster|countkeysinslot", 3, kStale, kNoKeys, ClusterCountKeysInSlot, "3.0.0",
-     "How many keys of a slot this node holds.", "COUNTKEYSINSLOT <slot>"},
+     "How many keys of a slot this node holds.", "COUNTKEYSINSLOT <slot>",
+     "of the copies that this node holds"},
     {"cluster|getkeysinslot", 4, kStale, kNoKeys, ClusterGetKeysInSlot, "3.0.0",
-     "Keys of a slot that this node holds.", "GETKEYSINSLOT <slot> <count>"},
+     "Keys of a slot that this node holds.", "GETKEYSINSLOT <slot> <count>",
+     "of the copies that this node holds"},
     {"cluster|info", 2, kStale, kNoKeys, ClusterInfo, "3.0.0", "The cluster in a few numbers.",
-     "INFO"},
+     "INFO", "no node is marked as failed: that is each node's own opinion"},
     {"cluster|keyslot", 3, kStale, kNoKeys, ClusterKeySlot, "3.0.0", "The slot of a key.",
      "KEYSLOT <key>"},
     {"cluster|links", 2, kStale, kNoKeys, ClusterLinks, "7.0.0",
      "This node's connections to its peers.", "LINKS"},
     {"cluster|meet", -4, kAdmin | kNoAsyncLoading | kStale, kNoKeys, ClusterMeet, "3.0.0",
      "Joins this node, whose ring is empty, to that node's ring.",
-     "MEET <host> <port> [<bus-port>]"},
+     "MEET <host> <port> [<bus-port>]",
+     "joins this node, whose ring must be empty, to that node's ring; takes host names, too"},
     {"cluster|myid", 2, kStale, kNoKeys, ClusterMyId, "3.0.0", "The id of this node.", "MYID"},
     {"cluster|nodes", 2, kStale, kNoKeys, ClusterNodes, "3.0.0",
-     "A line for each node, with the slots it is first for.", "NODES"},
+     "A line for each node, with the slots it is first for.", "NODES",
+     "every node is a master of the slots it is first for"},
     {"cluster|replicas", 3, kAdmin | kStale, kNoKeys, ClusterReplicas, "5.0.0",
-     "Nothing: no node is a replica of another.", "REPLICAS <node-id>"},
+     "Nothing: no node is a replica of another.", "REPLICAS <node-id>",
+     "always empty: every node is a master"},
     {"cluster|shards", 2, kStale, kNoKeys, ClusterShards, "7.0.0",
-     "Each node with the slots it is first for.", "SHARDS"},
+     "Each node with the slots it is first for.", "SHARDS",
+     "every node is a shard of its own, of the slots it is first for"},
     {"cluster|slaves", 3, kAdmin | kStale, kNoKeys, ClusterReplicas, "3.0.0",
-     "REPLICAS by its old name.", "SLAVES <node-id>"},
+     "REPLICAS by its old name.", "SLAVES <node-id>", "always empty: every node is a master"},
     {"cluster|slots", 2, kStale, kNoKeys, ClusterSlots, "3.0.0",
-     "Runs of slots, each with the nodes that hold it.", "SLOTS"},
+     "Runs of slots, each with the nodes that hold it.", "SLOTS",
+     "lists the nodes that hold a slot in the order in which they are asked, those that are down "
+     "last"},
 };
 
 // Cluster clients send these; every node serves reads and writes of every key.
@@ -279,7 +287,8 @@ constexpr CommandRow kRows[] = {
      "", "", kClusterTable},
     {"readonly", 1, kFast | kAnytime, kNoKeys, ReadonlyCommand, "3.0.0",
      "Accepted for cluster clients; any node serves reads."},
-    {"readwrite", 1, kFast | kAnytime, kNoKeys, ReadwriteCommand, "3.0.0", "Takes READONLY back."},
+    {"readwrite", 1, kFast | kAnytime, kNoKeys, ReadwriteCommand, "3.0.0", "Takes READONLY back.",
+     "", "accepted: any node serves any key"},
 };
 
 }  // namespace

@@ -156,7 +156,8 @@ void ResetCommand(Call& call) {
   session.r = 0;
   session.w = 0;
   session.name.clear();
-  session.reply_off = false;
+  session.reply_off = session.skip_next_reply = false;
+  call.Mute(false);
   session.transaction = {};
   session.monitor = false;
   call.server().monitors.erase(&call.pipeline());

@@ -150,9 +150,10 @@ void PfSelfTestCommand(Call& call) {
 
 constexpr CommandRow kRows[] = {
     {"pfadd", -2, kValueWrite | kFast, OneKey(kKeyReadWrite | kKeyInsert), PfAddCommand, "2.8.9",
-     "Adds elements to a HyperLogLog."},
+     "Adds elements to a HyperLogLog.", "", "takes all concurrent versions together"},
     {"pfcount", -2, kReadonly | kMayReplicate, AllKeys(kKeyReadWrite | kKeyAccess), PfCountCommand,
-     "2.8.9", "Estimates how many different elements HyperLogLogs were given."},
+     "2.8.9", "Estimates how many different elements HyperLogLogs were given.", "",
+     "takes all concurrent versions together"},
     {"pfdebug",
      3,
      kValueWrite | kAdmin,

@@ -187,7 +187,10 @@ void DumpCommand(Call& call) {
 Result<std::vector<SiblingCopy>> RestoredCopies(Call& call, const RestoreOptions& options) {
   const auto expires_at_ms = RestoreTime(call.arg(2), options.absolute_ttl, call.now().wall_ms);
   if (!expires_at_ms) return tl::unexpected(expires_at_ms.error());
-  auto copies = DecodeDump(call.arg(3));
+  auto copies = DecodeDump(call.arg(3), call.server().options.siblings_max);
+  if (!copies && copies.error().code == ErrorCode::kTooMany) {
+    return Error(ErrorCode::kInvalid, "TOOMANYSIBLINGS " + copies.error().message);
+  }
   if (!copies) {
     return Error(ErrorCode::kInvalid, copies.error().code == ErrorCode::kCorrupt
                                           ? "ERR DUMP payload version or checksum are wrong"

@@ -77,7 +77,7 @@ void DelCommand(Call& call) {
 
 void ExistsCommand(Call& call) {
   for (size_t index = 1; index < call.arg_count(); ++index) {
-    call.Join(ReadOperation{call.KeyAt(index), call.r(), false}, ReplyExistingCount);
+    call.JoinHead(ReadOperation{call.KeyAt(index), call.r(), false}, ReplyExistingCount);
   }
 }
 
@@ -96,31 +96,38 @@ void PersistCommand(Call& call) {
 }
 
 constexpr CommandRow kRows[] = {
-    {"del", -2, kWrite, AllKeys(kKeyRemove | kKeyDelete), DelCommand, "1.0.0", "Deletes keys."},
+    {"del", -2, kWrite, AllKeys(kKeyRemove | kKeyDelete), DelCommand, "1.0.0", "Deletes keys.", "",
+     "each key for itself: the whole is not one moment"},
     {"exists", -2, kFastRead, AllKeys(kKeyRead), ExistsCommand, "1.0.0",
-     "Counts which of the keys have a value."},
+     "Counts which of the keys have a value.", "",
+     "each key for itself: the whole is not one moment"},
     {"expire", -3, kFastWrite, OneKey(kKeyReadWrite | kKeyUpdate), ExpireCommand, "1.0.0",
-     "Lets a key expire after seconds."},
+     "Lets a key expire after seconds.", "",
+     "a time is absolute and each node goes by its own clock"},
     {"expireat", -3, kFastWrite, OneKey(kKeyReadWrite | kKeyUpdate), ExpireAtCommand, "1.2.0",
-     "Lets a key expire at a second since 1970."},
+     "Lets a key expire at a second since 1970.", "",
+     "a time is absolute and each node goes by its own clock"},
     {"expiretime", 2, kFastRead, OneKey(kReadsKey), TtlCommand, "7.0.0",
      "The second since 1970 at which a key expires."},
     {"persist", 2, kFastWrite, OneKey(kKeyReadWrite | kKeyUpdate), PersistCommand, "2.2.0",
      "Lets a key live on for good."},
     {"pexpire", -3, kFastWrite, OneKey(kKeyReadWrite | kKeyUpdate), PExpireCommand, "2.6.0",
-     "Lets a key expire after milliseconds."},
+     "Lets a key expire after milliseconds.", "",
+     "a time is absolute and each node goes by its own clock"},
     {"pexpireat", -3, kFastWrite, OneKey(kKeyReadWrite | kKeyUpdate), PExpireAtCommand, "2.6.0",
-     "Lets a key expire at a millisecond since 1970."},
+     "Lets a key expire at a millisecond since 1970.", "",
+     "a time is absolute and each node goes by its own clock"},
     {"pexpiretime", 2, kFastRead, OneKey(kReadsKey), TtlCommand, "7.0.0",
      "The millisecond since 1970 at which a key expires."},
     {"pttl", 2, kFastRead, OneKey(kReadsKey), TtlCommand, "2.6.0",
      "Milliseconds until a key expires."},
     {"touch", -2, kFastRead, AllKeys(kKeyRead), ExistsCommand, "3.2.1",
-     "Counts which of the keys have a value."},
+     "Counts which of the keys have a value.", "",
+     "each key for itself: the whole is not one moment"},
     {"ttl", 2, kFastRead, OneKey(kReadsKey), TtlCommand, "1.0.0", "Seconds until a key expires."},
     {"type", 2, kFastRead, OneKey(kKeyRead), TypeCommand, "1.0.0", "The type of a value."},
     {"unlink", -2, kFastWrite, AllKeys(kKeyRemove | kKeyDelete), DelCommand, "4.0.0",
-     "Deletes keys."},
+     "Deletes keys.", "", "each key for itself: the whole is not one moment"},
 };
 
 }  // namespace

@@ -66,7 +66,8 @@ constexpr CommandRow kRows[] = {
     {"bgsave", -1, kAdmin | kNoScript | kNoAsyncLoading, kNoKeys, BgSaveCommand, "1.0.0",
      "Has all that this node holds synced soon.", "", kOfThisNode},
     {"lastsave", 1, kFast | kAnytime | kDangerous, kNoKeys, LastSaveCommand, "1.0.0",
-     "When SAVE or BGSAVE last was done, at first the start of this node."},
+     "When SAVE or BGSAVE last was done, at first the start of this node.", "",
+     "of SAVE and BGSAVE of this node, at first its start"},
     {"save", 1, kAdmin | kNoScript | kNoAsyncLoading | kNoMulti | kBarrier, kNoKeys, SaveCommand,
      "1.0.0", "Waits until all that this node holds is on its disk.", "", kOfThisNode},
 };

@@ -111,13 +111,19 @@ void MonitorCommand(Call& call) {
 
 constexpr CommandRow kRows[] = {
     {"dbsize", 1, kFastRead | kAllKeys, kNoKeys, DbSizeCommand, "1.0.0",
-     "Counts the keys of the whole ring."},
+     "Counts the keys of the whole ring.", "",
+     "of the whole ring, from any node; what has expired counts until it is swept, a second or "
+     "two"},
     {"flushall", -1, kWrite | kAllKeys | kDangerous, kNoKeys, FlushAllCommand, "1.0.0",
-     "Empties all databases, also on nodes that are away."},
+     "Empties all databases, also on nodes that are away.", "",
+     "of the whole ring: decided by a majority of its members, holds for those that are away"},
     {"flushdb", -1, kWrite | kAllKeys | kDangerous, kNoKeys, FlushDbCommand, "1.0.0",
-     "Empties one database, also on nodes that are away."},
+     "Empties one database, also on nodes that are away.", "",
+     "of the whole ring: decided by a majority of its members, holds for those that are away"},
     {"info", -1, kAnytime | kDangerous, kNoKeys, InfoCommand, "1.0.0",
-     "Facts and counters of this node."},
+     "Facts and counters of this node.", "",
+     "of this node; fields of what does not exist here have the values of a server that uses none "
+     "of it"},
     {"lolwut", -1, kReadonly | kFast, kNoKeys, LolwutCommand, "5.0.0", "Draws something.", "",
      "draws a wheel"},
     {"module", -2, 0, kNoKeys, nullptr, "4.0.0", "Knows that there are no modules.", "",
@@ -129,7 +135,8 @@ constexpr CommandRow kRows[] = {
      "What a tool takes this node for: a master without replicas.", "",
      "every node is a master without replicas"},
     {"shutdown", -1, kAdmin | kNoScript | kAnytime | kNoMulti | kAllowBusy, kNoKeys,
-     ShutdownCommand, "1.0.0", "Ends this node cleanly."},
+     ShutdownCommand, "1.0.0", "Ends this node cleanly.", "",
+     "every end is the clean one: SAVE, NOSAVE, NOW and FORCE change nothing"},
     {"time", 1, kFast | kAnytime, kNoKeys, TimeCommand, "2.6.0", "This node's clock."},
 };
 

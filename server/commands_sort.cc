@@ -64,9 +64,10 @@ void SortRoCommand(Call& call) { Sort(call, false); }
 constexpr CommandRow kRows[] = {
     // STORE's key stands anywhere among the words.
     {"sort", -2, kValueWrite | kMovableKeys | kAllKeys | kDangerous, OneKey(kReadsKey), SortCommand,
-     "1.0.0", "Sorts what a key holds, and may store that."},
+     "1.0.0", "Sorts what a key holds, and may store that.", "",
+     "there are only strings yet, which cannot be sorted"},
     {"sort_ro", -2, kReadonly | kMovableKeys | kDangerous, OneKey(kReadsKey), SortRoCommand,
-     "7.0.0", "Sorts what a key holds."},
+     "7.0.0", "Sorts what a key holds.", "", "there are only strings yet, which cannot be sorted"},
 };
 
 }  // namespace

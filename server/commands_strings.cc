@@ -179,7 +179,7 @@ void MSetNxCommand(Call& call) {
   auto state = std::make_unique<Pairs>();
   ForEachPair(call, [&call, &state](size_t index) {
     state->pairs.emplace_back(call.KeyAt(index), call.CopyOf(index + 1));
-    call.Join(ReadOperation{call.KeyAt(index), call.r(), false}, PutPairsWhereNoneIs);
+    call.JoinHead(ReadOperation{call.KeyAt(index), call.r(), false}, PutPairsWhereNoneIs);
   });
   call.state = std::move(state);
 }
@@ -194,18 +194,24 @@ void StrLenCommand(Call& call) {
 
 constexpr CommandRow kRows[] = {
     {"append", 3, kValueWrite | kFast, OneKey(kKeyReadWrite | kKeyInsert), AppendCommand, "2.0.0",
-     "Adds bytes to the end of a value."},
+     "Adds bytes to the end of a value.", "",
+     "concurrent ones on two sides of a partition are both taken and kept as versions"},
     {"get", 2, kFastRead, OneKey(kReadsKey), GetCommand, "1.0.0",
-     "Reads the newest version of a key."},
+     "Reads the newest version of a key.", "",
+     "shows the newest of concurrent versions; DYN.GET gives all"},
     {"getdel", 2, kFastWrite, OneKey(kKeyReadWrite | kKeyAccess | kKeyDelete), GetDelCommand,
-     "6.2.0", "Reads a value and deletes it."},
+     "6.2.0", "Reads a value and deletes it.", "",
+     "concurrent ones on two sides of a partition are both taken and kept as versions"},
     {"getex", -2, kFastWrite, OneKey(kChangesKey), GetExCommand, "6.2.0",
      "Reads a value and sets when it expires."},
     {"getset", 3, kValueWrite | kFast, OneKey(kChangesKey), GetSetCommand, "1.0.0",
-     "Writes a value and answers with the old one."},
-    {"mget", -2, kFastRead, AllKeys(kReadsKey), MGetCommand, "1.0.0", "Reads several keys."},
+     "Writes a value and answers with the old one.", "",
+     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+    {"mget", -2, kFastRead, AllKeys(kReadsKey), MGetCommand, "1.0.0", "Reads several keys.", "",
+     "each key for itself: the whole is not one moment"},
     {"mset", -3, kValueWrite, EverySecondKey(kKeyOverwrite | kKeyUpdate), MSetCommand, "1.0.1",
-     "Writes several keys, each for itself."},
+     "Writes several keys, each for itself.", "",
+     "each key for itself: the whole is not one moment"},
     {"msetnx",
      -3,
      kValueWrite,
@@ -218,11 +224,13 @@ constexpr CommandRow kRows[] = {
     {"psetex", 4, kValueWrite, OneKey(kKeyOverwrite | kKeyUpdate), PSetExCommand, "2.6.0",
      "Writes a value that expires after milliseconds."},
     {"set", -3, kValueWrite, OneKey(kChangesKey | kKeyVariable), SetCommand, "1.0.0",
-     "Writes a value over every version."},
+     "Writes a value over every version.", "",
+     "NX, XX, GET and KEEPTTL on two sides of a partition are both taken: no lock across it"},
     {"setex", 4, kValueWrite, OneKey(kKeyOverwrite | kKeyUpdate), SetExCommand, "2.0.0",
      "Writes a value that expires after seconds."},
     {"setnx", 3, kValueWrite | kFast, OneKey(kKeyOverwrite | kKeyInsert), SetNxCommand, "1.0.0",
-     "Writes a value where none is."},
+     "Writes a value where none is.", "",
+     "on two sides of a partition both may set it: no lock across it"},
     {"strlen", 2, kFastRead, OneKey(kKeyRead), StrLenCommand, "2.2.0", "The length of a value."},
 };
 

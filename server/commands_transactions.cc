@@ -24,9 +24,9 @@ void Run(Call& call) {
 }
 
 // Whether a key that was read again is another one than WATCH saw.
-bool Changed(Call& call, const WatchedKey& watched, const ReadAnswer& now) {
-  return watched.version !=
-         LiveVersion(now.object, call.server().node->ViewOf(watched.key.db, call.now()));
+bool Changed(Call& call, const WatchedKeys::value_type& watched, const Answer& now) {
+  const View view = call.server().node->ViewOf(watched.first.first, call.now());
+  return watched.second != LiveVersion(std::get<ReadAnswer>(now.result).object, view);
 }
 
 void RunUnlessChanged(Call& call) {
@@ -35,10 +35,9 @@ void RunUnlessChanged(Call& call) {
     transaction = {};
     return;
   }
-  for (size_t i = 0; i < transaction.watched.size(); ++i) {
-    if (!Changed(call, transaction.watched[i], std::get<ReadAnswer>(call.answers()[i].result))) {
-      continue;
-    }
+  size_t index = 0;
+  for (const auto& watched : transaction.watched) {
+    if (!Changed(call, watched, call.answers()[index++])) continue;
     transaction = {};
     return call.Reply().NullArray();
   }
@@ -53,8 +52,8 @@ void ExecCommand(Call& call) {
     return call.Error("EXECABORT Transaction discarded because of previous errors.");
   }
   if (transaction.watched.empty()) return Run(call);
-  for (const WatchedKey& watched : transaction.watched) {
-    call.Join(ReadOperation{watched.key, call.r(), false}, RunUnlessChanged);
+  for (const auto& [place, version] : transaction.watched) {
+    call.JoinHead(ReadOperation{Key{place.first, place.second}, call.r(), false}, RunUnlessChanged);
   }
 }
 
@@ -71,17 +70,18 @@ struct WatchState : CallState {
 
 void NoteWatched(Call& call) {
   if (!call.ExpectAll<ReadAnswer>()) return;
-  std::vector<WatchedKey>& watched = call.session().transaction.watched;
+  WatchedKeys& watched = call.session().transaction.watched;
   std::vector<Key>& keys = call.StateAs<WatchState>().keys;
   for (size_t i = 0; i < keys.size(); ++i) {
     const View view = call.server().node->ViewOf(keys[i].db, call.now());
     const auto& read = std::get<ReadAnswer>(call.answers()[i].result);
-    watched.push_back({std::move(keys[i]), LiveVersion(read.object, view)});
+    // Who watches a key twice is told of what changed since the first time.
+    watched.emplace(std::pair(keys[i].db, std::move(keys[i].bytes)),
+                    LiveVersion(read.object, view));
   }
   call.Reply().Ok();
 }
 
-// A key that is watched twice stays as it was seen first: EXEC compares with both.
 void WatchCommand(Call& call) {
   if (call.session().transaction.open) {
     return call.Error("ERR WATCH inside MULTI is not allowed");
@@ -89,7 +89,7 @@ void WatchCommand(Call& call) {
   auto state = std::make_unique<WatchState>();
   for (size_t index = 1; index < call.arg_count(); ++index) {
     state->keys.push_back(call.KeyAt(index));
-    call.Join(ReadOperation{call.KeyAt(index), call.r(), false}, NoteWatched);
+    call.JoinHead(ReadOperation{call.KeyAt(index), call.r(), false}, NoteWatched);
   }
   call.state = std::move(state);
 }

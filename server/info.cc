@@ -171,8 +171,9 @@ void StatsSection(const Server& server, std::string* out) {
   Field(out, "evicted_keys", server.engine->stats().evictions);
   Field(out, "keyspace_hits", counters.keyspace_hits);
   Field(out, "keyspace_misses", counters.keyspace_misses);
-  Field(out, "pubsub_channels", 0);
-  Field(out, "pubsub_patterns", 0);
+  Field(out, "pubsub_channels", server.pubsub.Count(Subscription::kChannel));
+  Field(out, "pubsub_patterns", server.pubsub.Count(Subscription::kPattern));
+  Field(out, "pubsubshard_channels", server.pubsub.Count(Subscription::kShard));
   Field(out, "latest_fork_usec", 0);
   Field(out, "total_error_replies", counters.errors_replied);
   Field(out, "client_output_buffer_limit_disconnections", counters.output_limit_closes);

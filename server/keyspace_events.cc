@@ -117,7 +117,9 @@ bool KeyspaceEventsWanted(const Server& server) {
 KeyspaceEvent EventOf(const Server& server, const Command& command, const Operation& operation) {
   const bool writes = (command.flags & kWrite) != 0;
   if (const auto* read = std::get_if<ReadOperation>(&operation)) {
-    return writes ? KeyspaceEvent{} : KeyspaceEvent{read->key, "keymiss", kNotifyMiss, false};
+    // WATCH, EXEC and WAIT look at keys, they do not read them; nor do OBJECT and MEMORY.
+    const bool reads = (command.flags & kReadonly) != 0 && command.container == nullptr;
+    return reads ? KeyspaceEvent{read->key, "keymiss", kNotifyMiss, false} : KeyspaceEvent{};
   }
   if (!writes) return {};
   if (const auto* put = std::get_if<PutOperation>(&operation)) {

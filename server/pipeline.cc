@@ -130,9 +130,13 @@ void Pipeline::Dispatch() {
   if (command == nullptr || command->handler == nullptr || !ArityFits(*command, words_.size())) {
     return Refuse(words_);
   }
-  if (const std::string line = WhyNot(*command); !line.empty()) return Reject(*command, line);
+  // What EXEC runs was looked at when it was queued.
+  const std::string line = replay_.empty() ? WhyNot(*command) : std::string();
+  if (!line.empty()) return Reject(*command, line);
   if (session_.transaction.open && (command->flags & kEndsMulti) == 0) return Queue(*command);
-  if (IsPaused(*command) || Conflicts(*command)) {
+  paused_ = IsPaused(*command);
+  if (paused_) Hold();
+  if (paused_ || Conflicts(*command)) {
     blocked_ = true;
     return;
   }
@@ -230,6 +234,13 @@ bool Pipeline::IsBarrier(const Command& command) const {
   return command.name != "exec" || !session_.transaction.watched.empty();
 }
 
+void Pipeline::Hold() {
+  if (!held_words_.empty() && words_.data() == held_words_.data()) return;
+  held_.assign(words_.begin(), words_.end());
+  held_words_.assign(held_.begin(), held_.end());
+  words_ = held_words_;
+}
+
 void Pipeline::Queue(const Command& command) {
   Transaction& transaction = session_.transaction;
   for (const std::string_view word : words_) transaction.bytes += word.size();
@@ -298,8 +309,11 @@ void Pipeline::ShowExec() {
 void Pipeline::NoteWritten(const Command& command) {
   if (command.keys[0].first == 0) return;
   if (!session_.last_written) session_.last_written.emplace();
+  // Of RENAME and COPY what they write, not what they read.
+  const bool second = (command.keys[1].flags & kKeyOverwrite) != 0;
   session_.last_written->db = session_.db;
-  session_.last_written->bytes.assign(words_[static_cast<size_t>(command.keys[0].first)]);
+  session_.last_written->bytes.assign(
+      words_[static_cast<size_t>(command.keys[second ? 1 : 0].first)]);
 }
 
 Call* Pipeline::Begin(const Command* command) {
@@ -340,12 +354,14 @@ void Pipeline::RunQueued() {
   replay_.assign(std::make_move_iterator(session_.transaction.queue.begin()),
                  std::make_move_iterator(session_.transaction.queue.end()));
   session_.transaction = {};
-  within_array_ = !replay_.empty();
+  if (!replay_.empty()) ++open_arrays_;
 }
 
 bool Pipeline::Conflicts(const Command& command) const {
   if (IsBarrier(command)) return oldest_ != nullptr;
   if (readers_ + writers_ == 0) return false;
+  // Who is told of a write shall find it.
+  if ((command.flags & kPubSub) != 0 && (command.flags & kMayReplicate) != 0) return writers_ > 0;
   const bool writes = (command.flags & kWrite) != 0;
   if ((command.flags & kAllKeys) != 0) return writes || writers_ > 0;
   bool conflict = false;

@@ -30,6 +30,7 @@ class Pipeline {
   static constexpr size_t kMaxCalls = 1024;
   static constexpr size_t kMaxCallBytes = 16 << 20;
   static constexpr size_t kMaxOutputBytes = 16 << 20;
+  static constexpr size_t kMaxHeldInputBytes = 64 << 10;
   // What the reply to a read is taken for before there was one.
   static constexpr size_t kFirstReplyBytes = 256 << 10;
 
@@ -44,7 +45,13 @@ class Pipeline {
 
   // --- input ---
   // False while the input may not grow: a command waits in it, or a bound is reached.
-  bool WantsInput() const { return !blocked_ && MayBegin(); }
+  bool WantsInput() const {
+    // A command that waits for long does not keep us from noticing that its client is gone.
+    if (HeldUp()) return !closing_ && parser_.pending_bytes() < kMaxHeldInputBytes;
+    return !blocked_ && MayBegin();
+  }
+  // By CLIENT PAUSE or a WAIT: nobody knows for how long.
+  bool HeldUp() const { return session_.blocked || paused_; }
   std::span<char> Prepare() { return parser_.Prepare(); }
   void Commit(size_t bytes) { parser_.Commit(bytes); }
   // So many commands may begin from now on; without it, any number.
@@ -115,6 +122,7 @@ class Pipeline {
   bool IsBarrier(const Command& command) const;
   bool Conflicts(const Command& command) const;
   void Queue(const Command& command);
+  void Hold();
   void Execute(const Command& command);
   void ShowMonitors(const Command& command);
   void ShowExec();
@@ -142,9 +150,13 @@ class Pipeline {
   std::span<const std::string_view> words_;
   std::deque<QueuedCommand> replay_;
   std::vector<std::string_view> replay_words_;
+  // A copy of what CLIENT PAUSE holds up: the input's own bytes move when more comes.
+  std::vector<std::string> held_;
+  std::vector<std::string_view> held_words_;
   std::string exec_line_;  // what MONITOR is to show of an EXEC that is not done
   size_t granted_ = SIZE_MAX;
   bool blocked_ = false;  // the command in words_ waits for a key, or for a pause to end
+  bool paused_ = false;   // it is a pause
   bool stalled_ = false;  // Process stopped before the input was used up
   bool closing_ = false;
   bool processing_ = false;
@@ -170,8 +182,9 @@ class Pipeline {
   uint32_t all_keys_writers_ = 0;
 
   std::string output_;
-  std::string pushes_;         // wait for a place between replies
-  bool within_array_ = false;  // replies of EXEC's commands are to come: there is none yet
+  std::string pushes_;  // wait for a place between replies
+  size_t open_arrays_ =
+      0;  // of EXECs whose commands' replies are not all there: no place is within
   std::vector<Mark> marks_;
   bool mark_open_ = false;  // the last mark is of this loop turn and may grow
 };

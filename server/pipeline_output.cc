@@ -18,7 +18,8 @@ constexpr size_t kKeptOutputBytes = 32 << 10;
 void Pipeline::NoteReply(Call* call) {
   if (call->reserved_bytes_ == 0) return;
   call_bytes_ -= std::exchange(call->reserved_bytes_, 0);
-  const uint64_t bytes = call == oldest_ ? Answered() - oldest_from_ : call->own_reply_.size();
+  const uint64_t reply = call == oldest_ ? Answered() - oldest_from_ : call->own_reply_.size();
+  const uint64_t bytes = std::max<uint64_t>(reply, call->read_bytes_);  // GETBIT of a large value
   expected_reply_ = std::max<size_t>({bytes, expected_reply_ - expected_reply_ / 8, 1});
 }
 
@@ -75,7 +76,7 @@ void Pipeline::Retire() {
     }
     if (!call->finished_) return;
     MarkOutput(call->after_);
-    if (call->ends_array_) within_array_ = false;
+    if (call->ends_array_) --open_arrays_;
     oldest_ = call->next_;
     --calls_;
     call_bytes_ -= call->held_bytes_;
@@ -86,7 +87,7 @@ void Pipeline::Retire() {
 }
 
 void Pipeline::ReleasePushes() {
-  if (within_array_ || pushes_.empty()) return;
+  if (open_arrays_ > 0 || pushes_.empty()) return;
   output_.append(pushes_);
   pushes_.clear();
 }

@@ -68,6 +68,7 @@ struct LinkStats {
 struct Pause {
   int64_t until_us = 0;  // mono; 0: there is none
   bool writes_only = false;
+  Timers::Id timer = 0;  // that ends it
   std::set<Pipeline*> waiting;
 };
 

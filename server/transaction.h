@@ -5,10 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "cluster/types.h"
 #include "server/command_table.h"
 
 namespace cartwheel {
@@ -18,11 +19,8 @@ struct QueuedCommand {
   std::vector<std::string> words;
 };
 
-// A key and what WATCH saw under it: LiveVersion of the merge (server/replies.h).
-struct WatchedKey {
-  Key key;
-  uint64_t version;
-};
+// By database and key, what WATCH saw under it: LiveVersion of the merge (server/replies.h).
+using WatchedKeys = std::map<std::pair<uint32_t, std::string>, uint64_t>;
 
 struct Transaction {
   // All queued commands of a connection together.
@@ -32,7 +30,7 @@ struct Transaction {
   bool aborted = false;  // a command was refused when it was to be queued
   std::vector<QueuedCommand> queue;
   size_t bytes = 0;
-  std::vector<WatchedKey> watched;
+  WatchedKeys watched;
 
   bool Writes() const {
     for (const QueuedCommand& queued : queue) {

@@ -64,12 +64,17 @@ std::string EncodeDump(std::vector<SiblingCopy> copies) {
   return out;
 }
 
-Result<std::vector<SiblingCopy>> DecodeDump(std::string_view dump) {
+Result<std::vector<SiblingCopy>> DecodeDump(std::string_view dump, uint64_t most) {
   const bool whole = dump.size() > kTailBytes && dump[dump.size() - kTailBytes] == kFormat &&
                      GetFixed64(dump.data() + dump.size() - kCheckBytes) ==
                          Hash64(dump.substr(0, dump.size() - kCheckBytes), kCheckSeed);
   if (!whole) return Error(ErrorCode::kCorrupt, "not a dump of this format, or damaged");
-  return DecodeCopies(dump.substr(0, dump.size() - kTailBytes));
+  const std::string_view copies = dump.substr(0, dump.size() - kTailBytes);
+  // Looked at before room is made for them.
+  if (Reader(copies).Varint() > most) {
+    return Error(ErrorCode::kTooMany, "the dump has more versions than siblings-max");
+  }
+  return DecodeCopies(copies);
 }
 
 }  // namespace cartwheel

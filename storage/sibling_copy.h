@@ -38,6 +38,7 @@ Result<std::vector<SiblingCopy>> DecodeCopies(std::string_view bytes);
 // Leaves the expiries out.
 std::string EncodeDump(std::vector<SiblingCopy> copies);
 // kCorrupt: another format, or not the bytes that were written; kInvalid: they make no copies.
-Result<std::vector<SiblingCopy>> DecodeDump(std::string_view dump);
+// kTooMany when it holds more than `most` copies.
+Result<std::vector<SiblingCopy>> DecodeDump(std::string_view dump, uint64_t most);
 
 }  // namespace cartwheel

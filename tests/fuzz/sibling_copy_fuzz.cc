@@ -13,9 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (const auto copies = DecodeCopies(input)) {
     CHECK(EncodeCopies(*copies) == input);
-    const auto dumped = DecodeDump(EncodeDump(*copies));
+    const auto dumped = DecodeDump(EncodeDump(*copies), copies->size());
     CHECK(dumped.has_value() && dumped->size() == copies->size());
   }
-  if (const auto dumped = DecodeDump(input)) CHECK(!dumped->empty());
+  if (const auto dumped = DecodeDump(input, 100)) CHECK(!dumped->empty());
   return 0;
 }

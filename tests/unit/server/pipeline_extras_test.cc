@@ -86,14 +86,47 @@ TEST_F(PipelineTest, APauseHoldsCommandsUpUntilItEnds) {
   Send("CLIENT PAUSE 1000 WRITE\r\nPING\r\nSET a 1\r\nPING\r\n");
   EXPECT_EQ(Output(), "+OK\r\n+PONG\r\n");
   EXPECT_EQ(core_.Waiting(), "");
+  // More may come, for that a client has gone is read as well; but not without bound.
+  EXPECT_TRUE(pipeline_->HeldUp());
+  EXPECT_TRUE(pipeline_->WantsInput());
+  std::string more;
+  for (size_t i = 0; i < Pipeline::kMaxHeldInputBytes / 6; ++i) more += "PING\r\n";
+  Send(more);
+  EXPECT_EQ(Output(), "");
   EXPECT_FALSE(pipeline_->WantsInput());
   EXPECT_EQ(core_.server()->timers.NextDue(), 1'000'000);
   core_.server()->timers.RunDue(999'999);
   EXPECT_EQ(woken_, 0);
   core_.server()->timers.RunDue(1'000'000);
+  EXPECT_EQ(core_.server()->timers.size(), 0u);
   Turn();
   core_.Answer("a");
-  EXPECT_EQ(Output(), "+OK\r\n+PONG\r\n");
+  EXPECT_TRUE(Output().starts_with("+OK\r\n+PONG\r\n+PONG\r\n"));
+  EXPECT_FALSE(pipeline_->HeldUp());
+}
+
+TEST_F(PipelineTest, OneTimerIsEnoughForAnyNumberOfPauses) {
+  for (int i = 0; i < 100; ++i) Send("CLIENT PAUSE 1000000\r\nCLIENT UNPAUSE\r\n");
+  EXPECT_EQ(core_.server()->timers.size(), 0u);
+  for (int i = 0; i < 100; ++i) Send("CLIENT PAUSE 0 WRITE\r\n");
+  EXPECT_LE(core_.server()->timers.size(), 1u);
+}
+
+TEST_F(PipelineTest, WhoIsToldOfAWriteFindsIt) {
+  Send("SET a 1\r\nPUBLISH c a\r\n");
+  EXPECT_EQ(core_.Waiting(), "a");
+  EXPECT_FALSE(pipeline_->WantsInput());  // the message waits for the write
+}
+
+TEST_F(PipelineTest, NothingIsPushedIntoTheArraysOfPipelinedTransactions) {
+  const std::string_view words[] = {"m"};
+  Send("MULTI\r\nSET a 1\r\nEXEC\r\nMULTI\r\nSET b 1\r\nSET c 1\r\nEXEC\r\nMULTI\r\nEXEC\r\n");
+  core_.Answer("a");
+  core_.Answer("b");
+  pipeline_->Push(words);
+  Output();
+  core_.Answer("c");
+  EXPECT_EQ(Output(), "+OK\r\n*1\r\n$1\r\nm\r\n+OK\r\n*0\r\n");
 }
 
 TEST_F(PipelineTest, APauseWithinATransactionBeginsBehindIt) {

@@ -72,7 +72,8 @@ TEST(SiblingCopyTest, AnythingElseIsRefused) {
 }
 
 TEST(SiblingCopyTest, ADumpHoldsTheValuesAndNoExpiries) {
-  const auto read = DecodeDump(EncodeDump(kTwo));
+  EXPECT_FALSE(DecodeDump(EncodeDump(kTwo), 1).has_value());
+  const auto read = DecodeDump(EncodeDump(kTwo), 2);
   ASSERT_TRUE(read.has_value());
   const std::vector<SiblingCopy> wanted = {{0, "newer"}, {0, kTwo[1].bytes}};
   EXPECT_EQ(*read, wanted);
@@ -83,10 +84,10 @@ TEST(SiblingCopyTest, EveryDamageOfADumpIsNoticed) {
   for (size_t at = 0; at < dump.size(); ++at) {
     std::string damaged = dump;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
-    const auto read = DecodeDump(damaged);
+    const auto read = DecodeDump(damaged, 100);
     ASSERT_FALSE(read.has_value()) << at;
     EXPECT_EQ(read.error().code, ErrorCode::kCorrupt);
-    EXPECT_FALSE(DecodeDump(dump.substr(0, at)).has_value()) << at;
+    EXPECT_FALSE(DecodeDump(dump.substr(0, at), 100).has_value()) << at;
   }
 }
 
