@@ -128,6 +128,18 @@ class AcrossNodes(unittest.TestCase):
             for _ in range(5000):
                 publisher.read()
 
+    def test_who_is_told_of_a_write_finds_it(self):
+        with self.ring.nodes[1].connect() as subscriber, self.ring.nodes[0].connect() as writer, \
+                self.ring.nodes[2].connect() as reader:
+            subscriber.call("SUBSCRIBE", "written")
+            for i in range(300):
+                writer.send("SET", "told", i)
+                writer.send("PUBLISH", "written", i)
+                self.assertEqual(subscriber.read()[1][2], b"%d" % i)
+                self.assertGreaterEqual(int(reader.call("GET", "told")), i)
+                writer.read()
+                writer.read()
+
     def test_a_large_message_passes(self):
         text = b"x" * (8 << 20)
         with self.ring.nodes[1].connect() as subscriber, self.ring.nodes[0].connect() as publisher:

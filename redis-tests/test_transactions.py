@@ -1,5 +1,8 @@
 """MULTI, EXEC, DISCARD, WATCH and WAIT: the same bytes as redis-server, and what they mean in a ring."""
 
+import socket
+import struct
+import time
 import unittest
 
 from cluster import Cluster, RedisServer
@@ -120,6 +123,48 @@ class InARing(unittest.TestCase):
                     failed += 1
             self.assertEqual(failed, 10)
             self.assertEqual(a.call("GET", "counter"), b"40")
+
+    def test_an_exec_whose_client_goes_away_is_not_left_half_done(self):
+        node = self.ring.nodes[0]
+        with node.connect() as other:
+            for i in range(5):
+                keys = ["gone:%d:%d" % (i, j) for j in range(2000)]
+                leaving = node.connect()
+                leaving.send("MULTI")
+                for key in keys:
+                    leaving.send("SET", key, "v")
+                leaving.send("EXEC")
+                while b"*2000\r\n" not in leaving.buffer:
+                    leaving._fill()
+                leaving.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                          struct.pack("ii", 1, 0))  # a reset
+                leaving.close()
+                deadline = time.monotonic() + 20
+                while other.call("EXISTS", *keys) < len(keys):
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.05)
+
+    def test_who_leaves_while_it_is_held_up_is_gone(self):
+        node = self.ring.nodes[1]
+        with node.connect() as other:
+            before = other.call("CLIENT", "LIST").count(b"\n")
+
+            def leave(*words):
+                leaving = [node.connect() for _ in range(20)]
+                for connection in leaving:
+                    connection.send(*words)
+                time.sleep(0.2)
+                for connection in leaving:
+                    connection.close()
+                deadline = time.monotonic() + 10
+                while other.call("CLIENT", "LIST").count(b"\n") > before:
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.05)
+
+            leave("WAIT", 9, 0)
+            other.call("CLIENT", "PAUSE", 100000, "WRITE")
+            leave("SET", "never", "v")
+            other.call("CLIENT", "UNPAUSE")
 
     def test_wait_counts_the_replicas_of_the_last_write(self):
         with self.ring.nodes[0].connect() as connection:

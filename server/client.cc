@@ -101,6 +101,7 @@ void Client::Grant(size_t commands) {
 
 void Client::Process() {
   pipeline_.Process();
+  if (running_out_) return;
   if (!pipeline_.WantsInput()) StopReading();
 }
 

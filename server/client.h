@@ -38,6 +38,13 @@ class Client {
   bool Flush(uint64_t stored);
   void Close();
   bool closing() const { return uv_is_closing(&handle_.any) != 0; }
+  // Its socket is gone, its EXEC is not done: Process goes on until this says no.
+  bool Replaying() const { return pipeline_.Replaying(); }
+  void RunOut() {
+    running_out_ = true;
+    pipeline_.RunOut();
+  }
+  bool running_out() const { return running_out_; }
 
   uv_tcp_t* tcp() { return &handle_.tcp; }
   Session& session() { return pipeline_.session(); }
@@ -77,6 +84,7 @@ class Client {
   bool reading_ = false;
   size_t read_bytes_ = 0;  // since the last share was granted
   bool end_of_input_ = false;
+  bool running_out_ = false;
   Pipeline pipeline_;
   StreamWriter writer_;
 };

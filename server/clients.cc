@@ -29,7 +29,7 @@ constexpr std::string_view kProtected =
 
 Clients::Clients(uv_loop_t* loop, Server* server) : loop_(loop), server_(server) {
   events_.woken = [this](Client* client) { Wake(client); };
-  events_.closed = [this](Client* client) { Forget(client); };
+  events_.closed = [this](Client* client) { Closed(client); };
 }
 
 Clients::~Clients() = default;
@@ -72,13 +72,19 @@ bool Clients::Admit(Client* client, bool unix_socket) {
 }
 
 void Clients::Wake(Client* client) {
-  if (client->woken || client->closing()) return;
+  if (client->woken || (client->closing() && !client->running_out())) return;
   client->woken = true;
   woken_.push_back(client);
 }
 
-void Clients::Forget(Client* client) {
+void Clients::Closed(Client* client) {
   if (server_->sessions.erase(client->session().id) > 0) --served_;
+  if (!client->Replaying()) return Forget(client);
+  client->RunOut();
+  Wake(client);
+}
+
+void Clients::Forget(Client* client) {
   std::erase(woken_, client);
   std::erase(starved_, client);
   std::erase(spent_, client);
@@ -117,9 +123,13 @@ bool Clients::ProcessWoken() {
       client->flush_due = true;
       flush_due_.push_back(client);
     }
-    if (client->closing()) continue;
+    if (client->closing() && !client->running_out()) continue;
     if (std::exchange(client->turn, turn_) != turn_) client->Grant(share_);
     client->Process();
+    if (client->running_out() && !client->Replaying()) {
+      run_out_.push_back(client);
+      continue;
+    }
     if (client->Starved()) starved_.push_back(client);
     if (client->WaitsForOthers() && pressed_since_us_ == 0) {
       pressed_since_us_ = server_->now.mono_us;
@@ -127,6 +137,7 @@ bool Clients::ProcessWoken() {
     if (client->Spent() && !std::exchange(client->spent, true)) spent_.push_back(client);
   }
   working_.clear();
+  for (Client* const client : std::exchange(run_out_, {})) Forget(client);
   return true;
 }
 

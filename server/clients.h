@@ -45,6 +45,7 @@ class Clients {
  private:
   bool Admit(Client* client, bool unix_socket);
   void Wake(Client* client);
+  void Closed(Client* client);
   void Forget(Client* client);
   bool OverLimit(Client* client);
 
@@ -56,6 +57,7 @@ class Clients {
   std::vector<Client*> spent_;    // their share of this turn, and wait for the next
   std::vector<Client*> starved_;  // for the core's other operations to end
   std::vector<Client*> flush_due_;
+  std::vector<Client*> run_out_;  // gone, and done with their EXEC
   std::vector<Client*> working_;  // the list that is being gone through
   uint64_t turn_ = 0;
   size_t share_ = 0;              // of each client, in commands

@@ -74,8 +74,9 @@ bool Pipeline::Full() const {
   const uint64_t hard_bytes = server_->options.output_limits.normal.hard_bytes;
   // An overloaded node refuses commands instead of holding them up.
   const bool others = server_->calls.Full() && !server_->queue_age.overloaded();
+  const uint64_t most_output = hard_bytes > 0 ? hard_bytes : kMaxOutputBytes;
   return others || calls_ >= kMaxCalls || call_bytes_ >= kMaxCallBytes ||
-         output_bytes() >= (hard_bytes > 0 ? hard_bytes : kMaxOutputBytes);
+         (!unheard_ && output_bytes() >= most_output);
 }
 
 void Pipeline::Process() {
@@ -103,12 +104,13 @@ void Pipeline::Process() {
 
 // True when words_ holds the next command.
 bool Pipeline::NextCommand() {
-  if (!replay_.empty()) {
+  if (Replaying()) {
     const std::vector<std::string>& words = replay_.front().words;
     replay_words_.assign(words.begin(), words.end());
     words_ = replay_words_;
     return true;
   }
+  if (closing_) return false;
   while (MayBegin()) {
     session_.input_bytes = parser_.pending_bytes();
     switch (parser_.Next()) {
@@ -348,6 +350,12 @@ void Pipeline::ReplyError(std::string_view line) {
   call->ends_array_ = replay_.size() == 1;
   call->Error(line);
   Finish(call);
+}
+
+void Pipeline::RunOut() {
+  closing_ = unheard_ = session_.reply_off = true;
+  server_->pubsub.UnsubscribeAll(this);
+  server_->monitors.erase(this);
 }
 
 void Pipeline::RunQueued() {

@@ -59,7 +59,10 @@ class Pipeline {
   // Runs commands as far as input, order, bounds and what was granted allow.
   void Process();
   // What was granted is used up, and there may be more to do.
-  bool Spent() const { return granted_ == 0 && stalled_ && !blocked_ && !closing_; }
+  bool Spent() const { return granted_ == 0 && stalled_ && !blocked_ && GoesOn(); }
+  // The client is gone in the middle of an EXEC: what that has yet to run runs, unheard.
+  bool Replaying() const { return !replay_.empty(); }
+  void RunOut();
   // What held its next command up may be over: a pause.
   void Wake() { wake_(); }
 
@@ -85,11 +88,11 @@ class Pipeline {
   bool Starved() const { return WaitsForOthers() && calls_ == 0; }
   // What holds it up is no bound of its own.
   bool WaitsForOthers() const {
-    return stalled_ && !blocked_ && !closing_ && granted_ > 0 && calls_ < kMaxCalls &&
+    return stalled_ && !blocked_ && GoesOn() && granted_ > 0 && calls_ < kMaxCalls &&
            server_->calls.Full();
   }
   // Nothing in flight, and no complete command left in the input that may begin.
-  bool Idle() const { return oldest_ == nullptr && (closing_ || !stalled_); }
+  bool Idle() const { return oldest_ == nullptr && !Replaying() && (closing_ || !stalled_); }
   // Gives the input buffer back where it is empty.
   void ReleaseInput() { parser_.Release(); }
 
@@ -110,7 +113,9 @@ class Pipeline {
 
   // Input.
   bool Full() const;
-  bool MayBegin() const { return !closing_ && granted_ > 0 && barrier_ == nullptr && !Full(); }
+  // An EXEC that has begun is not left half done.
+  bool GoesOn() const { return !closing_ || Replaying(); }
+  bool MayBegin() const { return GoesOn() && granted_ > 0 && barrier_ == nullptr && !Full(); }
   bool MayGoOn() const { return stalled_ && !blocked_ && barrier_ == nullptr && !Full(); }
   bool NextCommand();
   void Dispatch();
@@ -159,6 +164,7 @@ class Pipeline {
   bool paused_ = false;   // it is a pause
   bool stalled_ = false;  // Process stopped before the input was used up
   bool closing_ = false;
+  bool unheard_ = false;  // its client is gone
   bool processing_ = false;
   int64_t stamp_us_ = 0;  // when the command that begins now could begin
   Call* executing_ = nullptr;

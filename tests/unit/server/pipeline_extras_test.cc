@@ -47,6 +47,20 @@ TEST_F(PipelineTest, CommandsOfATransactionAreGrantedLikeOthers) {
   EXPECT_EQ(Output(), "+OK\r\n+PONG\r\n");
 }
 
+TEST_F(PipelineTest, AnExecWhoseClientIsGoneRunsOut) {
+  Send("MULTI\r\nSET a 1\r\nSET a 2\r\nSET b 1\r\nEXEC\r\nSET c 1\r\n");
+  EXPECT_EQ(core_.Waiting(), "a");
+  EXPECT_TRUE(pipeline_->Replaying());
+  pipeline_->RunOut();
+  core_.Answer("a");
+  Turn();
+  EXPECT_EQ(core_.Waiting(), "ab");
+  EXPECT_FALSE(pipeline_->Replaying());
+  core_.AnswerAll();
+  Turn();
+  EXPECT_EQ(core_.Waiting(), "");  // what came behind the EXEC does not begin
+}
+
 TEST_F(PipelineTest, PushesGoBetweenReplies) {
   const std::string_view words[] = {"message", "c", "m"};
   const std::string push = "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n";
