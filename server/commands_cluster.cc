@@ -217,7 +217,8 @@ void ClusterMeet(Call& call) {
   if (!port) {
     return call.Error("ERR Invalid TCP base port specified: " + std::string(Shown(call.arg(3))));
   }
-  int64_t bus_port = *port + kBusPortOffset;
+  // Where the port is none the bus has none either.
+  int64_t bus_port = IsPort(*port) ? *port + kBusPortOffset : 0;
   if (call.arg_count() == 5) {
     const auto given = ParseInteger(call.arg(4));
     if (!given) {
