@@ -83,7 +83,6 @@ void Client::OnRead(ssize_t count) {
   if (count == UV_EOF) {
     end_of_input_ = true;
     StopReading();
-    if (pipeline_.HeldUp()) return Close();  // nobody is there to wait for it
     return events_->woken(this);
   }
   if (count < 0) return Close();
@@ -107,7 +106,7 @@ void Client::Process() {
 
 bool Client::Flush(uint64_t stored) {
   if (closing() || writer_.busy()) return true;
-  if (end_of_input_ && pipeline_.HeldUp()) {
+  if (end_of_input_ && pipeline_.HeldUp()) {  // nobody is there to wait for it
     Close();
     return true;
   }

@@ -5,6 +5,18 @@
 
 namespace cartwheel {
 
+// Differences from Redis that several rows name.
+inline constexpr std::string_view kConcurrentUpdates =
+    "concurrent ones on two sides of a partition are both taken and kept as versions";
+inline constexpr std::string_view kEachForItself =
+    "each key for itself: the whole is not one moment";
+inline constexpr std::string_view kOwnClock =
+    "a time is absolute and each node goes by its own clock";
+inline constexpr std::string_view kWholeRing = "of the whole ring, from any node";
+inline constexpr std::string_view kMajority =
+    "of the whole ring: decided by a majority of its members, holds for those that are away";
+inline constexpr std::string_view kAnyNode = "accepted: any node serves any key";
+
 CommandFamily ConnectionCommands();     // commands_connection.cc
 CommandFamily ClientCommands();         // commands_client.cc
 CommandFamily IntrospectionCommands();  // commands_command.cc

@@ -102,8 +102,7 @@ void BitFieldRoCommand(Call& call) { RunSteps(call, false); }
 
 constexpr CommandRow kRows[] = {
     {"bitfield", -2, kValueWrite, OneKey(kChangesKey | kKeyVariable), BitFieldCommand, "3.2.0",
-     "Reads and writes integers of any width in a value.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Reads and writes integers of any width in a value.", "", kConcurrentUpdates},
     {"bitfield_ro", -2, kFastRead, OneKey(kReadsKey), BitFieldRoCommand, "6.0.0",
      "Reads integers of any width in a value."},
 };

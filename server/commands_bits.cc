@@ -238,8 +238,7 @@ constexpr CommandRow kRows[] = {
      "Finds the first bit of a value that is set, or is not."},
     {"getbit", 3, kFastRead, OneKey(kReadsKey), GetBitCommand, "2.2.0", "Reads a bit of a value."},
     {"setbit", 4, kValueWrite, OneKey(kChangesKey), SetBitCommand, "2.2.0",
-     "Writes a bit of a value.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Writes a bit of a value.", "", kConcurrentUpdates},
 };
 
 }  // namespace

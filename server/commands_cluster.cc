@@ -289,7 +289,7 @@ constexpr CommandRow kRows[] = {
     {"readonly", 1, kFast | kAnytime, kNoKeys, ReadonlyCommand, "3.0.0",
      "Accepted for cluster clients; any node serves reads."},
     {"readwrite", 1, kFast | kAnytime, kNoKeys, ReadwriteCommand, "3.0.0", "Takes READONLY back.",
-     "", "accepted: any node serves any key"},
+     "", kAnyNode},
 };
 
 }  // namespace

@@ -35,20 +35,15 @@ void IncrByFloatCommand(Call& call) {
 
 constexpr CommandRow kRows[] = {
     {"decr", 2, kValueWrite | kFast, OneKey(kChangesKey), DecrCommand, "1.0.0",
-     "Takes one from an integer.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Takes one from an integer.", "", kConcurrentUpdates},
     {"decrby", 3, kValueWrite | kFast, OneKey(kChangesKey), DecrByCommand, "1.0.0",
-     "Takes a number from an integer.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Takes a number from an integer.", "", kConcurrentUpdates},
     {"incr", 2, kValueWrite | kFast, OneKey(kChangesKey), IncrCommand, "1.0.0",
-     "Adds one to an integer.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Adds one to an integer.", "", kConcurrentUpdates},
     {"incrby", 3, kValueWrite | kFast, OneKey(kChangesKey), IncrByCommand, "1.0.0",
-     "Adds a number to an integer.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Adds a number to an integer.", "", kConcurrentUpdates},
     {"incrbyfloat", 3, kValueWrite | kFast, OneKey(kChangesKey), IncrByFloatCommand, "2.6.0",
-     "Adds a decimal fraction to a number.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Adds a decimal fraction to a number.", "", kConcurrentUpdates},
 };
 
 }  // namespace

@@ -147,8 +147,7 @@ constexpr CommandRow kRows[] = {
     {"lcs", -3, kReadonly, KeyRange{1, 2, 1, kReadsKey}, LcsCommand, "7.0.0",
      "Finds the longest subsequence that two values have in common."},
     {"setrange", 4, kValueWrite, OneKey(kKeyReadWrite | kKeyUpdate), SetRangeCommand, "2.2.0",
-     "Writes over a part of a value.", "",
-     "concurrent ones on two sides of a partition are both taken and kept as versions"},
+     "Writes over a part of a value.", "", kConcurrentUpdates},
     {"substr", 4, kReadonly, OneKey(kReadsKey), GetRangeCommand, "1.0.0",
      "The old name of GETRANGE."},
 };

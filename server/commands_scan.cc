@@ -158,9 +158,9 @@ void RandomKeyCommand(Call& call) {
 
 constexpr CommandRow kRows[] = {
     {"keys", 2, kReadonly | kAllKeys | kDangerous, kNoKeys, KeysCommand, "1.0.0",
-     "Lists the keys that match a pattern.", "", "of the whole ring, from any node"},
+     "Lists the keys that match a pattern.", "", kWholeRing},
     {"randomkey", 1, kReadonly | kAllKeys, kNoKeys, RandomKeyCommand, "1.0.0",
-     "A key of the ring by chance.", "", "of the whole ring, from any node"},
+     "A key of the ring by chance.", "", kWholeRing},
     {"scan", -2, kReadonly | kAllKeys, kNoKeys, ScanCommand, "2.8.0",
      "Lists the keys of the whole ring page by page.", "",
      "cursors hold on every node and after restarts"},

@@ -115,11 +115,9 @@ constexpr CommandRow kRows[] = {
      "of the whole ring, from any node; what has expired counts until it is swept, a second or "
      "two"},
     {"flushall", -1, kWrite | kAllKeys | kDangerous, kNoKeys, FlushAllCommand, "1.0.0",
-     "Empties all databases, also on nodes that are away.", "",
-     "of the whole ring: decided by a majority of its members, holds for those that are away"},
+     "Empties all databases, also on nodes that are away.", "", kMajority},
     {"flushdb", -1, kWrite | kAllKeys | kDangerous, kNoKeys, FlushDbCommand, "1.0.0",
-     "Empties one database, also on nodes that are away.", "",
-     "of the whole ring: decided by a majority of its members, holds for those that are away"},
+     "Empties one database, also on nodes that are away.", "", kMajority},
     {"info", -1, kAnytime | kDangerous, kNoKeys, InfoCommand, "1.0.0",
      "Facts and counters of this node.", "",
      "of this node; fields of what does not exist here have the values of a server that uses none "

@@ -260,8 +260,6 @@ void Pipeline::Execute(const Command& command) {
   session_.last_command_at_us = server_->now.mono_us;
   if ((command.flags & kWrite) != 0) NoteWritten(command);
   Call* const call = Begin(&command);
-  call->replayed_ = !replay_.empty();
-  call->ends_array_ = replay_.size() == 1;
   call->args_ = words_;
   call->in_handler_ = true;
   command.handler(*call);
@@ -326,6 +324,8 @@ Call* Pipeline::Begin(const Command* command) {
   call->command_ = command;
   call->resp_ = session_.resp;
   call->db_ = session_.db;
+  call->replayed_ = Replaying();
+  call->ends_array_ = replay_.size() == 1;
   call->begun_us_ = stamp_us_;
   call->muted_ = session_.reply_off || std::exchange(session_.skip_next_reply, false);
   if (oldest_ == nullptr && !call->muted_) {
@@ -346,8 +346,6 @@ Call* Pipeline::Begin(const Command* command) {
 
 void Pipeline::ReplyError(std::string_view line) {
   Call* const call = Begin(nullptr);
-  call->replayed_ = !replay_.empty();
-  call->ends_array_ = replay_.size() == 1;
   call->Error(line);
   Finish(call);
 }

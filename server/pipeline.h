@@ -189,8 +189,8 @@ class Pipeline {
 
   std::string output_;
   std::string pushes_;  // wait for a place between replies
-  size_t open_arrays_ =
-      0;  // of EXECs whose commands' replies are not all there: no place is within
+  // Of EXECs whose commands have not all replied: between those is no place for a push.
+  size_t open_arrays_ = 0;
   std::vector<Mark> marks_;
   bool mark_open_ = false;  // the last mark is of this loop turn and may grow
 };
