@@ -12,6 +12,7 @@
 
 #include "cluster/anti_entropy.h"
 #include "cluster/replica_service.h"
+#include "cluster/state_changes.h"
 #include "protocol/request_parser.h"
 #include "storage/memory/memory_engine.h"
 
@@ -51,7 +52,8 @@ class Pair {
     ClusterSettings settings;
     settings.partitions = partitions;
     ClusterState state = NewRing(77, settings, MemberOf(1), kWall);
-    state = *WithMember(state, MemberOf(2), 1, kWall);
+    state = *WithMember(state, MemberOf(2), 0, {1, kWall});
+    while (state.in_motion()) state = *WithNextPhase(state, state.placement_version, {1, kWall});
     for (NodeId id = 1; id <= 2; ++id) sides_[id - 1] = std::make_unique<Side>(id, state);
     for (int i = 0; i < kKeys; ++i) {
       const std::string key = "key:" + std::to_string(i);

@@ -13,7 +13,7 @@ namespace cartwheel {
 void AntiEntropy::OnTreeRequest(const Turn& turn, NodeId from, const TreeRequest& request) {
   TreeResponse response;
   response.request = request.request;
-  if (request.epoch != context_->epoch()) {
+  if (request.placement != context_->placement()) {
     response.status = TreeStatus::kRefused;
   } else if (!LetsIn(turn, from, request.catching_up)) {
     response.status = TreeStatus::kBusy;
@@ -80,7 +80,7 @@ void AntiEntropy::OnFetchRequest(const Turn& turn, NodeId from, const FetchReque
     ++context_->counters.messages_bad;
     return;
   }
-  if (request.epoch != context_->epoch()) {
+  if (request.placement != context_->placement()) {
     TreeResponse refusal;
     refusal.request = request.request;
     refusal.status = TreeStatus::kRefused;
@@ -88,9 +88,8 @@ void AntiEntropy::OnFetchRequest(const Turn& turn, NodeId from, const FetchReque
     return;
   }
   NoteGuest(turn, from);
-  std::erase_if(*positions, [&](const Position& position) {
-    return !context_->Replicates(position.slot, from);
-  });
+  std::erase_if(*positions,
+                [&](const Position& position) { return !context_->Holds(position.slot, from); });
   // A peer compares with one node at a time: what it asked for before it wants no more.
   for (auto it = fetches_.begin(); it != fetches_.end();) {
     if (it->second.from != from) {
@@ -115,6 +114,8 @@ void AntiEntropy::OnTreeResponse(const Turn& turn, NodeId from, const TreeRespon
 
 void AntiEntropy::OnMerged(const Turn& turn, NodeId from, const MergeRequest& request) {
   if (request.synced) hinted_us_ = turn.now.mono_us;
+  // Not what a client writes meanwhile, through the same peer.
+  if (!request.compared) return;
   if (!comparison_ || comparison_->peer() != from || !comparison_->fetches()) return;
   comparison_->OnMerged(turn, context_->Locate(request.db, request.key), request.object.size());
 }
@@ -174,7 +175,7 @@ void AntiEntropy::OnPeerLost(const Turn& turn, NodeId peer) {
   GoOn(turn);
 }
 
-void AntiEntropy::OnRingChanged(const Turn& turn) {
+void AntiEntropy::OnPlacementChanged(const Turn& turn) {
   if (comparison_) comparison_->End(Comparison::State::kRefused);
   for (const auto& [job, fetch] : fetches_) sender_.Cancel(job);
   fetches_.clear();

@@ -37,7 +37,7 @@ class AntiEntropy {
 
   void OnAlive(const Turn& turn, NodeId peer);
   void OnPeerLost(const Turn& turn, NodeId peer);
-  void OnRingChanged(const Turn& turn);
+  void OnPlacementChanged(const Turn& turn);
   // This node lost something: all that live are compared with anew.
   void CompareAll(const Turn& turn);
 

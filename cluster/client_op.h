@@ -71,7 +71,16 @@ struct CountOperation {
 
 // An operator's word; decided in the cluster state.
 struct JoinOperation {
-  Address peer;  // its bus
+  Address peer;         // its bus
+  NodeId replaces = 0;  // in the place of that member
+};
+struct LeaveOperation {};
+struct RemoveOperation {
+  std::vector<NodeId> nodes;
+  bool force = false;
+};
+struct SettingsOperation {
+  QuorumSettings settings;
 };
 struct FlushOperation {
   std::optional<uint32_t> db;  // nothing: all
@@ -93,7 +102,8 @@ struct RepairOperation {};
 struct ClientOp {
   uint64_t id = 0;  // the caller's, returned with the answer
   std::variant<ReadOperation, PutOperation, DeleteOperation, UpdateOperation, ScanOperation,
-               CountOperation, JoinOperation, FlushOperation, RepairOperation, PublishOperation>
+               CountOperation, JoinOperation, LeaveOperation, RemoveOperation, SettingsOperation,
+               FlushOperation, RepairOperation, PublishOperation>
       operation;
 };
 

@@ -8,20 +8,19 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/hash.h"
-#include "cluster/ring.h"
 
 namespace cartwheel {
 namespace {
 
-// state   = format:varint ring:8 parent:8 epoch settings members owners placement_version
-//           flushes history            numbers are varints, lists begin with their length
-// member  = id:8 host:bytes port bus_port zone:bytes weight status
-// owners  = for each partition the index of its owner in members
-// flush   = db hybrid_time
-// change  = epoch wall_ms proposer:8 what:bytes
-constexpr uint64_t kFormat = 1;
-
-constexpr uint8_t kMaxReplicas = 7;
+// state     = format:varint ring:8 parent:8 epoch settings lowest_w members serving:placement
+//             phase target:placement placement_version removed flushes history
+//                                       numbers are varints, lists begin with their length
+// member    = id:8 host:bytes port bus_port zone:bytes weight status
+// placement = n seats owners            without owners: none; an owner is the number of its seat
+// seat      = id:8 zone:bytes weight
+// flush     = db hybrid_time
+// change    = epoch wall_ms proposer:8 what:bytes
+constexpr uint64_t kFormat = 2;
 
 void EncodeSettings(const ClusterSettings& settings, std::string* out) {
   PutVarint(out, settings.n);
@@ -30,6 +29,7 @@ void EncodeSettings(const ClusterSettings& settings, std::string* out) {
   PutVarint(out, settings.partitions);
   PutVarint(out, static_cast<uint64_t>(settings.placement));
   PutVarint(out, static_cast<uint64_t>(settings.partitioner));
+  PutVarint(out, settings.tokens);
 }
 
 bool DecodeSettings(Reader* in, ClusterSettings* settings) {
@@ -39,16 +39,19 @@ bool DecodeSettings(Reader* in, ClusterSettings* settings) {
   const uint64_t partitions = in->Varint();
   const uint64_t placement = in->Varint();
   const uint64_t partitioner = in->Varint();
+  const uint64_t tokens = in->Varint();
   if (!in->ok() || n < 1 || n > kMaxReplicas || r < 1 || r > n || w < 1 || w > n) return false;
   if (partitions > kSlotCount || !std::has_single_bit(partitions)) return false;
-  if (placement != static_cast<uint64_t>(Placement::kEqual)) return false;
+  if (placement > static_cast<uint64_t>(PlacementStrategy::kTokens)) return false;
   if (partitioner > static_cast<uint64_t>(Partitioner::kMd5)) return false;
+  if (tokens < 1 || tokens > kMaxTokens) return false;
   settings->n = static_cast<uint8_t>(n);
   settings->r = static_cast<uint8_t>(r);
   settings->w = static_cast<uint8_t>(w);
   settings->partitions = static_cast<uint32_t>(partitions);
-  settings->placement = static_cast<Placement>(placement);
+  settings->placement = static_cast<PlacementStrategy>(placement);
   settings->partitioner = static_cast<Partitioner>(partitioner);
+  settings->tokens = static_cast<uint32_t>(tokens);
   return true;
 }
 
@@ -63,14 +66,62 @@ bool DecodeMembers(Reader* in, std::vector<Member>* members) {
   return true;
 }
 
-bool DecodeOwners(Reader* in, ClusterState* state) {
-  state->owners.reserve(state->settings.partitions);
-  for (uint32_t i = 0; i < state->settings.partitions; ++i) {
-    const uint64_t index = in->Varint();
-    if (!in->ok() || index >= state->members.size()) return false;
-    state->owners.push_back(state->members[index].id);
+void EncodePlacement(const Placement& placement, std::string* out) {
+  PutVarint(out, placement.n);
+  PutVarint(out, placement.seats.size());
+  for (const Seat& seat : placement.seats) {
+    PutFixed64(out, seat.id);
+    PutBytes(out, seat.zone);
+    PutVarint(out, seat.weight_thousandths);
+  }
+  PutVarint(out, placement.owners.size());
+  for (const uint32_t owner : placement.owners) PutVarint(out, owner);
+}
+
+bool DecodePlacement(Reader* in, uint32_t partitions, Placement* placement) {
+  const uint64_t n = in->Varint();
+  const uint64_t seats = in->Varint();
+  if (!in->ok() || n > kMaxReplicas || seats > kMaxMembers) return false;
+  placement->n = static_cast<uint8_t>(n);
+  for (uint64_t i = 0; i < seats; ++i) {
+    Seat seat;
+    seat.id = in->Fixed64();
+    seat.zone = in->Bytes();
+    const uint64_t weight = in->Varint();
+    const bool in_order = i == 0 || placement->seats.back().id < seat.id;
+    if (!in->ok() || seat.id == 0 || !in_order || weight < 1 || weight > kMaxWeightThousandths) {
+      return false;
+    }
+    seat.weight_thousandths = static_cast<uint32_t>(weight);
+    placement->seats.push_back(std::move(seat));
+  }
+  const uint64_t owners = in->Varint();
+  if (!in->ok() || (owners != 0 && (owners != partitions || n < 1))) return false;
+  placement->owners.reserve(owners);
+  for (uint64_t i = 0; i < owners; ++i) {
+    const uint64_t owner = in->Varint();
+    if (!in->ok() || owner >= seats) return false;
+    placement->owners.push_back(static_cast<uint32_t>(owner));
   }
   return true;
+}
+
+bool DecodePlacements(Reader* in, ClusterState* state) {
+  const uint32_t partitions = state->settings.partitions;
+  if (!DecodePlacement(in, partitions, &state->serving) || state->serving.empty()) return false;
+  const uint64_t phase = in->Varint();
+  if (!in->ok() || phase > static_cast<uint64_t>(Phase::kSwitch)) return false;
+  state->phase = static_cast<Phase>(phase);
+  if (!DecodePlacement(in, partitions, &state->target)) return false;
+  state->placement_version = in->Varint();
+  return state->target.empty() != state->in_motion();
+}
+
+bool DecodeRemoved(Reader* in, std::vector<NodeId>* removed) {
+  const uint64_t count = in->Varint();
+  if (!in->ok() || count > kMaxRemoved) return false;
+  for (uint64_t i = 0; i < count; ++i) removed->push_back(in->Fixed64());
+  return in->ok();
 }
 
 bool DecodeFlushes(Reader* in, std::map<uint32_t, uint64_t>* flushes) {
@@ -98,22 +149,6 @@ bool DecodeHistory(Reader* in, std::vector<Change>* history) {
   return in->ok();
 }
 
-// The next state: the epoch raised and the change at the head of the history.
-ClusterState Next(const ClusterState& state, NodeId proposer, int64_t wall_ms, std::string what) {
-  ClusterState next = state;
-  next.epoch = state.epoch + 1;
-  next.history.insert(next.history.begin(), Change{next.epoch, wall_ms, proposer, std::move(what)});
-  if (next.history.size() > kHistoryLength) next.history.resize(kHistoryLength);
-  return next;
-}
-
-std::string Describe(const Member& member) {
-  return fmt::format("{} {}:{} zone {} weight {:.3f}", FormatNodeId(member.id), member.host,
-                     member.bus_port, member.zone, member.weight_thousandths / 1000.0);
-}
-
-bool ById(const Member& a, const Member& b) { return a.id < b.id; }
-
 }  // namespace
 
 const Member* ClusterState::Find(NodeId id) const {
@@ -127,6 +162,10 @@ const Member* ClusterState::FindByBus(const Address& bus) const {
     return m.host == bus.host && m.bus_port == bus.port;
   });
   return at != members.end() ? &*at : nullptr;
+}
+
+bool ClusterState::WasRemoved(NodeId id) const {
+  return std::find(removed.begin(), removed.end(), id) != removed.end();
 }
 
 uint64_t ClusterState::FlushedBefore(uint32_t db) const {
@@ -175,14 +214,15 @@ void EncodeState(const ClusterState& state, std::string* out) {
   PutFixed64(out, state.parent_ring_id);
   PutVarint(out, state.epoch);
   EncodeSettings(state.settings, out);
+  PutVarint(out, state.lowest_w);
   PutVarint(out, state.members.size());
   for (const Member& member : state.members) EncodeMember(member, out);
-  for (const NodeId owner : state.owners) {
-    const Member* member = state.Find(owner);
-    CHECK(member != nullptr);
-    PutVarint(out, static_cast<uint64_t>(member - state.members.data()));
-  }
+  EncodePlacement(state.serving, out);
+  PutVarint(out, static_cast<uint64_t>(state.phase));
+  EncodePlacement(state.target, out);
   PutVarint(out, state.placement_version);
+  PutVarint(out, state.removed.size());
+  for (const NodeId id : state.removed) PutFixed64(out, id);
   PutVarint(out, state.flushed_before.size());
   for (const auto& [db, time] : state.flushed_before) {
     PutVarint(out, db);
@@ -207,11 +247,13 @@ Result<ClusterState> DecodeState(std::string_view bytes) {
   state.parent_ring_id = in.Fixed64();
   state.epoch = in.Varint();
   bool good = in.ok() && state.ring_id != 0 && state.epoch != 0;
-  good = good && DecodeSettings(&in, &state.settings) && DecodeMembers(&in, &state.members) &&
-         DecodeOwners(&in, &state);
-  state.placement_version = in.Varint();
-  good = good && DecodeFlushes(&in, &state.flushed_before) && DecodeHistory(&in, &state.history);
+  good = good && DecodeSettings(&in, &state.settings);
+  const uint64_t lowest_w = in.Varint();
+  good = good && lowest_w >= 1 && lowest_w <= kMaxReplicas && DecodeMembers(&in, &state.members) &&
+         DecodePlacements(&in, &state) && DecodeRemoved(&in, &state.removed) &&
+         DecodeFlushes(&in, &state.flushed_before) && DecodeHistory(&in, &state.history);
   if (!good) return Error(ErrorCode::kInvalid, "malformed cluster state");
+  state.lowest_w = static_cast<uint8_t>(lowest_w);
   return state;
 }
 
@@ -219,77 +261,6 @@ uint64_t HashState(const ClusterState& state) {
   std::string bytes;
   EncodeState(state, &bytes);
   return Hash64(bytes);
-}
-
-ClusterState NewRing(uint64_t ring_id, const ClusterSettings& settings, const Member& founder,
-                     int64_t wall_ms) {
-  CHECK(ring_id != 0);
-  ClusterState state;
-  state.ring_id = ring_id;
-  state.settings = settings;
-  state.members = {founder};
-  state.owners.assign(settings.partitions, founder.id);
-  state.placement_version = 1;
-  return Next(state, founder.id, wall_ms, "NEW " + Describe(founder));
-}
-
-Result<void> MayJoin(const ClusterState& state, const Member& joiner) {
-  if (state.Find(joiner.id) != nullptr) {
-    return Error(ErrorCode::kInvalid,
-                 fmt::format("node {} is a member already", FormatNodeId(joiner.id)));
-  }
-  if (const Member* other = state.FindByBus({joiner.host, joiner.bus_port}); other != nullptr) {
-    return Error(ErrorCode::kInvalid,
-                 fmt::format("{}:{} is the address of member {}: to take its place use DYN.REPLACE",
-                             joiner.host, joiner.bus_port, FormatNodeId(other->id)));
-  }
-  const size_t room = std::min<size_t>(kMaxMembers, state.settings.partitions);
-  if (state.members.size() >= room) {
-    return Error(ErrorCode::kFull,
-                 fmt::format("the ring of {} partitions holds no more than {} members",
-                             state.settings.partitions, room));
-  }
-  return {};
-}
-
-Result<ClusterState> WithMember(const ClusterState& state, const Member& joiner, NodeId proposer,
-                                int64_t wall_ms) {
-  if (Result<void> may = MayJoin(state, joiner); !may) return tl::unexpected(may.error());
-  ClusterState next = Next(state, proposer, wall_ms, "JOIN " + Describe(joiner));
-  next.owners = OwnersAfterJoin(state, joiner);
-  next.placement_version += 1;
-  next.members.insert(std::lower_bound(next.members.begin(), next.members.end(), joiner, ById),
-                      joiner);
-  return next;
-}
-
-Result<ClusterState> WithUpdatedMember(const ClusterState& state, const Member& member,
-                                       NodeId proposer, int64_t wall_ms) {
-  const Member* known = state.Find(member.id);
-  if (known == nullptr) {
-    return Error(ErrorCode::kInvalid,
-                 fmt::format("node {} is not a member", FormatNodeId(member.id)));
-  }
-  const Member* other = state.FindByBus({member.host, member.bus_port});
-  if (other != nullptr && other->id != member.id) {
-    return Error(ErrorCode::kInvalid, fmt::format("{}:{} is the address of member {}", member.host,
-                                                  member.bus_port, FormatNodeId(other->id)));
-  }
-  ClusterState next = Next(state, proposer, wall_ms, "UPDATE " + Describe(member));
-  Member& changed = next.members[static_cast<size_t>(known - state.members.data())];
-  const MemberStatus status = changed.status;
-  changed = member;
-  changed.status = status;
-  return next;
-}
-
-ClusterState WithFlush(const ClusterState& state, uint32_t db, uint64_t flushed_before,
-                       NodeId proposer, int64_t wall_ms) {
-  ClusterState next =
-      Next(state, proposer, wall_ms, db == kAllDbs ? "FLUSHALL" : fmt::format("FLUSHDB {}", db));
-  uint64_t& time = next.flushed_before[db];
-  time = std::max(time, flushed_before);
-  return next;
 }
 
 }  // namespace cartwheel

@@ -78,6 +78,7 @@ void Comparison::Ask(const Turn& turn, TreeLevel level, const std::deque<uint32_
                                   .epoch = context_->epoch(),
                                   .level = level,
                                   .catching_up = !context_->catch_up.HasCompared(peer_),
+                                  .placement = context_->placement(),
                                   .from = from,
                                   .entries = entries});
   context_->counters.anti_entropy_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
@@ -212,9 +213,10 @@ bool Comparison::FetchNext(const Turn& turn) {
   waits_for_answer_ = true;
   due_us_ = turn.now.mono_us + PatienceUs();
   const size_t frames_before = turn.effects->outbox.frames.size();
-  turn.Request(
-      peer_,
-      FetchRequest{.request = ++last_request_, .epoch = context_->epoch(), .positions = positions});
+  turn.Request(peer_, FetchRequest{.request = ++last_request_,
+                                   .epoch = context_->epoch(),
+                                   .placement = context_->placement(),
+                                   .positions = positions});
   context_->counters.anti_entropy_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
   return true;
 }

@@ -75,26 +75,28 @@ class Parts {
 };
 
 std::string EncodeOne(const Digest& m) {
-  return Frame(m.kType).Fixed(m.ring).Number(m.epoch).Fixed(m.hash).Number(m.response).Finish({});
+  return Frame(m.kType)
+      .Fixed(m.ring)
+      .Number(m.epoch)
+      .Fixed(m.hash)
+      .Number(m.response)
+      .Fixed(m.parent)
+      .Finish({});
 }
 void DecodeOne(Parts* in, Digest* m) {
   m->ring = in->Fixed();
   m->epoch = in->Number();
   m->hash = in->Fixed();
   m->response = in->Flag();
+  m->parent = in->Fixed();
 }
 
 std::string EncodeOne(const StatePush& m) {
-  return Frame(m.kType)
-      .Number(m.response)
-      .Number(m.acknowledge)
-      .Number(m.has_data)
-      .Finish({m.state});
+  return Frame(m.kType).Number(m.response).Number(m.acknowledge).Finish({m.state});
 }
 void DecodeOne(Parts* in, StatePush* m) {
   m->response = in->Flag();
   m->acknowledge = in->Flag();
-  m->has_data = in->Flag();
   m->state = in->Field();
 }
 
@@ -167,6 +169,7 @@ std::string EncodeOne(const SeedProbe& m) {
       .Number(m.members)
       .Number(m.has_data)
       .Number(m.joining)
+      .Fixed(m.replaces)
       .Finish({m.asked, m.host});
 }
 void DecodeOne(Parts* in, SeedProbe* m) {
@@ -176,6 +179,7 @@ void DecodeOne(Parts* in, SeedProbe* m) {
   m->members = in->Number();
   m->has_data = in->Flag();
   m->joining = in->Flag();
+  m->replaces = in->Fixed();
   m->asked = in->Field();
   m->host = in->Field();
 }
@@ -195,6 +199,7 @@ std::string EncodeOne(const SeedAnswer& m) {
       .Number(settings.partitions)
       .Number(static_cast<uint64_t>(settings.placement))
       .Number(static_cast<uint64_t>(settings.partitioner))
+      .Number(settings.tokens)
       .Finish({m.asked, m.refusal});
 }
 void DecodeOne(Parts* in, SeedAnswer* m) {
@@ -208,8 +213,9 @@ void DecodeOne(Parts* in, SeedAnswer* m) {
   m->settings.r = static_cast<uint8_t>(in->Number());
   m->settings.w = static_cast<uint8_t>(in->Number());
   m->settings.partitions = static_cast<uint32_t>(in->Number());
-  m->settings.placement = static_cast<Placement>(in->Number());
+  m->settings.placement = static_cast<PlacementStrategy>(in->Number());
   m->settings.partitioner = static_cast<Partitioner>(in->Number());
+  m->settings.tokens = static_cast<uint32_t>(in->Number());
   m->asked = in->Field();
   m->refusal = in->Field();
 }
@@ -217,10 +223,11 @@ void DecodeOne(Parts* in, SeedAnswer* m) {
 std::string EncodeOne(const JoinRequest& m) {
   std::string member;
   EncodeMember(m.member, &member);
-  return Frame(m.kType).Fixed(m.ring).Finish({member});
+  return Frame(m.kType).Fixed(m.ring).Fixed(m.replaces).Finish({member});
 }
 void DecodeOne(Parts* in, JoinRequest* m) {
   m->ring = in->Fixed();
+  m->replaces = in->Fixed();
   Reader member(in->Field());
   Result<Member> decoded = DecodeMember(&member);
   in->Require(decoded.has_value());
@@ -228,18 +235,30 @@ void DecodeOne(Parts* in, JoinRequest* m) {
 }
 
 std::string EncodeOne(const JoinAnswer& m) {
-  return Frame(m.kType)
-      .Number(static_cast<uint64_t>(m.status))
-      .Number(m.has_data)
-      .Finish({m.text, m.state});
+  return Frame(m.kType).Number(static_cast<uint64_t>(m.status)).Finish({m.text, m.state});
 }
 void DecodeOne(Parts* in, JoinAnswer* m) {
   const uint64_t status = in->Number();
   in->Require(status <= static_cast<uint64_t>(JoinStatus::kOtherRing));
   m->status = static_cast<JoinStatus>(status);
-  m->has_data = in->Flag();
   m->text = in->Field();
   m->state = in->Field();
+}
+
+std::string EncodeOne(const HearAsk& m) {
+  return Frame(m.kType).Fixed(m.request).Finish({m.nodes});
+}
+void DecodeOne(Parts* in, HearAsk* m) {
+  m->request = in->Fixed();
+  m->nodes = in->Field();
+}
+
+std::string EncodeOne(const HearAnswer& m) {
+  return Frame(m.kType).Fixed(m.request).Fixed(m.heard).Finish({});
+}
+void DecodeOne(Parts* in, HearAnswer* m) {
+  m->request = in->Fixed();
+  m->heard = in->Fixed();
 }
 
 // Reads the frame as the alternative whose type it has; nothing when none has it.

@@ -28,12 +28,12 @@ struct Digest {
   uint64_t epoch = 0;
   uint64_t hash = 0;
   bool response = false;
+  uint64_t parent = 0;  // the ring that this one was made from by force
 };
 struct StatePush {
   static constexpr uint8_t kType = 31;
   bool response = false;
   bool acknowledge = false;  // answer with a Digest once it is known and durable
-  bool has_data = false;     // the sender holds records
   std::string_view state;    // encoded
 };
 struct StateAsk {
@@ -86,6 +86,7 @@ struct SeedProbe {
   uint64_t members = 0;
   bool has_data = false;
   bool joining = false;  // about to give its ring up: nobody should give up his for it
+  NodeId replaces = 0;   // the member whose place it wants
 };
 struct SeedAnswer {
   static constexpr uint8_t kType = 38;
@@ -104,18 +105,31 @@ struct JoinRequest {
   static constexpr uint8_t kType = 39;
   uint64_t ring = 0;  // the one that is meant
   Member member;
+  NodeId replaces = 0;  // in the place of that member
 };
 enum class JoinStatus : uint8_t { kJoined = 0, kRefused = 1, kOtherRing = 2 };
 struct JoinAnswer {
   static constexpr uint8_t kType = 40;
   JoinStatus status = JoinStatus::kRefused;
-  bool has_data = false;
   std::string_view text;   // when refused: why
   std::string_view state;  // when joined, encoded
 };
 
-using ControlMessage = std::variant<Digest, StatePush, StateAsk, Prepare, Promise, Accept, Accepted,
-                                    SeedProbe, SeedAnswer, JoinRequest, JoinAnswer>;
+// "Do you hear these?" Whoever is heard by somebody is not removed without force.
+struct HearAsk {
+  static constexpr uint8_t kType = 41;
+  uint64_t request = 0;
+  std::string_view nodes;  // ids, 8 bytes each
+};
+struct HearAnswer {
+  static constexpr uint8_t kType = 42;
+  uint64_t request = 0;
+  NodeId heard = 0;  // one of them; 0: none
+};
+
+using ControlMessage =
+    std::variant<Digest, StatePush, StateAsk, Prepare, Promise, Accept, Accepted, SeedProbe,
+                 SeedAnswer, JoinRequest, JoinAnswer, HearAsk, HearAnswer>;
 
 // A whole frame.
 std::string EncodeControl(const ControlMessage& message);

@@ -16,6 +16,7 @@ void Coordinator::Operation::Clear() {
   answered = false;
   explain = false;
   sloppy = false;
+  cleared = false;
   r = 0;
   w = 0;
   hedge_us = timeout_us = final_us = again_us = kNever;
@@ -26,6 +27,7 @@ void Coordinator::Operation::Clear() {
   peer = 0;
   hint_for = 0;
   after = 0;
+  placement = 0;
   read.Begin(position, 0);
   asked.clear();
   failed.clear();
@@ -114,7 +116,7 @@ void Coordinator::Schedule(const Operation& op) {
 
 NodeId Coordinator::NextCandidate(const Operation& op, bool self_first, NodeId except) const {
   const auto list = context_->ring->PreferenceList(op.position.slot);
-  const size_t replicas = context_->ring->n();
+  const size_t replicas = context_->ring->Replicas(op.position.slot).size();
   const auto was_asked = [&](NodeId node) {
     return std::any_of(op.asked.begin() + static_cast<ptrdiff_t>(op.asked_before), op.asked.end(),
                        [&](const Asked& asked) { return asked.node == node; });
@@ -133,8 +135,9 @@ NodeId Coordinator::NextCandidate(const Operation& op, bool self_first, NodeId e
 }
 
 void Coordinator::FinishNoQuorum(const Turn& turn, Operation* op, char which) {
-  const NoQuorum answer = which == 'R' ? NoQuorum{'R', op->r, op->read.answered()}
-                                       : NoQuorum{'W', op->w, op->write.answered()};
+  const NoQuorum answer =
+      which == 'R' ? NoQuorum{'R', op->r, op->read.answered()}
+                   : NoQuorum{'W', std::min(op->w, context_->ring->n()), op->write.answered()};
   if (op->what == What::kUpdate) LeaveQueue(turn, op->position, op->id);
   if (!op->answered) {
     ++context_->counters.no_quorum;
@@ -179,6 +182,41 @@ void Coordinator::OnPeerLost(const Turn& turn, NodeId peer) {
       case Phase::kFree:
       case Phase::kQueued: break;
     }
+  }
+}
+
+void Coordinator::Renumber(Operation* op) {
+  const uint64_t before = op->id;
+  op->id += uint64_t{1} << kIndexBits;
+  if (op->what != What::kUpdate) return;
+  const auto queue = update_queues_.find(op->position);
+  if (queue != update_queues_.end()) {
+    std::replace(queue->second.begin(), queue->second.end(), before, op->id);
+  }
+}
+
+// Reads begin anew, with the replicas of now; copies go to those who are new among them; updates go
+// to the node that is their key's first now, once the ring rests.
+void Coordinator::OnPlacementChanged(const Turn& turn) {
+  handing_over_.clear();
+  const size_t count = operations_.size();
+  for (size_t i = 0; i < count; ++i) {
+    Operation* op = operations_[i].get();
+    if (IsForAnother(*op)) {
+      HandOver(turn, op);
+    } else if (op->phase == Phase::kReading) {
+      Renumber(op);
+      BeginReading(turn, op);
+    } else if (op->phase == Phase::kStoring) {
+      StoreOnOthers(turn, op);
+      CheckWrite(turn, op);
+    } else if (op->phase == Phase::kForwarded && op->asked.empty()) {
+      op->hedge_us = turn.now.mono_us;
+      Schedule(*op);
+    }
+    const bool acts =
+        op->phase == Phase::kReading || op->phase == Phase::kQueued || op->phase == Phase::kStoring;
+    if (op->what == What::kUpdate && acts && !op->answered) handing_over_.push_back(op->id);
   }
 }
 
@@ -228,6 +266,7 @@ void Coordinator::OnFinal(const Turn& turn, Operation* op) {
     case Phase::kMinting:
     case Phase::kStoring: FinishNoQuorum(turn, op, 'W'); break;
     case Phase::kForwarded:
+      if (op->asked.empty()) return FinishNoQuorum(turn, op, 'R');  // all have refused it
       Reply(turn, op, 0, Unknown{});
       Free(op);
       break;
@@ -245,6 +284,7 @@ void Coordinator::OnDue(const Turn& turn, Operation* op) {
     return OnTimeout(turn, op);
   }
   op->hedge_us = kNever;
+  if (op->phase == Phase::kForwarded) return PassUpdateOn(turn, op);
   // Fallbacks have nothing as a rule: they are asked in the place of whom is given up.
   const NodeId next = NextCandidate(*op, true);
   if (next != 0 && Replicates(*op, next) && AskNextReplica(turn, op)) {

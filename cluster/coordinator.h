@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -40,6 +41,10 @@ class Coordinator {
 
   // Whatever was asked of the peer will not be answered.
   void OnPeerLost(const Turn& turn, NodeId peer);
+  // The placement is another one: what is in flight goes on by that.
+  void OnPlacementChanged(const Turn& turn);
+  // While reads switch: none of the updates that were begun here before is under way any more.
+  bool HasHandedUpdatesOver();
   // A peer is there again, or the ring is another one: what reads compared counts no more.
   void ForgetCompared() { compared_.Forget(); }
 
@@ -75,8 +80,9 @@ class Coordinator {
     What what = What::kRead;
     bool answered = false;
     bool explain = false;
-    bool sloppy = false;  // fallbacks made up its quorum
-    bool fresh = false;   // Minted::fresh
+    bool sloppy = false;   // fallbacks made up its quorum
+    bool fresh = false;    // Minted::fresh
+    bool cleared = false;  // an update that its node of before has refused: this one is to do it
     uint8_t r = 0;
     uint8_t w = 0;
     uint64_t client = 0;  // or, for an update that `peer` sent us, its request
@@ -94,6 +100,7 @@ class Coordinator {
     size_t asked_before = 0;  // how many of `asked` are of the round before that
     bool widened = false;     // its timeout, because this node was late itself
     uint64_t after = 0;       // the storage sequence of what we saw or wrote here
+    uint64_t placement = 0;   // the latest that an answer named
     Key key;
     Position position;
     ReadOp read;
@@ -120,6 +127,11 @@ class Coordinator {
   static size_t IndexOf(uint64_t id) { return id & ((uint64_t{1} << kIndexBits) - 1); }
   Operation* Find(uint64_t id);
   void Free(Operation* op);
+  // A new id: answers to what it asked so far are not for it any more.
+  void Renumber(Operation* op);
+  // It met somebody who knows a later placement, and goes on once this node knows that as well:
+  // its quorum is judged by it.
+  bool IsHeld(const Operation& op) const { return op.placement > context_->placement(); }
   void EnterStep(const Turn& turn, Operation* op, Phase phase);
   // Its deadlines have changed.
   void Schedule(const Operation& op);
@@ -181,12 +193,25 @@ class Coordinator {
   bool StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Object&& delta);
   bool GiveToFallback(const Turn& turn, Operation* op, NodeId hint_for);
   void ReplaceLate(const Turn& turn, Operation* op, size_t asked);
+  void StoreOnOthers(const Turn& turn, Operation* op);
+  size_t Needed(const Operation& op, std::span<const NodeId> replicas) const {
+    return std::min<size_t>(op.write.needed(), replicas.size());
+  }
+  bool IsQuorum(const Operation& op, std::span<const NodeId> replicas, NodeId besides) const;
+  bool HasQuorum(const Operation& op, NodeId besides = 0) const;
+  bool HopesForQuorum(const Operation& op) const;
   void CheckWrite(const Turn& turn, Operation* op);
 
   // Updates (coordinator_update.cc).
   // False when the peer's request came before: an update that comes twice happens once.
   bool RememberUpdate(NodeId from, uint64_t request);
   void PassUpdateOn(const Turn& turn, Operation* op);
+  void PassUpdateOnLater(const Turn& turn, Operation* op);
+  void SendUpdate(const Turn& turn, Operation* op, NodeId node);
+  void ActOrAskBefore(const Turn& turn, Operation* op);
+  bool IsHandingOver(const Position& position);
+  bool IsForAnother(const Operation& op) const;
+  void HandOver(const Turn& turn, Operation* op);
   void BeginUpdate(const Turn& turn, Operation* op);
   void ApplyAfterRead(const Turn& turn, Operation* op);
   // Its value turned out to be so large: deadlines move.
@@ -214,6 +239,8 @@ class Coordinator {
   // Updates of a key run one after the other: the first of the queue is at work.
   std::map<Position, std::deque<uint64_t>> update_queues_;
   std::deque<uint64_t> next_updates_;  // that have become the first
+  // While reads switch: those that were begun before.
+  std::vector<uint64_t> handing_over_;
   // The last requests for updates that peers sent: who, and which.
   std::set<std::pair<NodeId, uint64_t>> recent_updates_;
   std::deque<std::pair<NodeId, uint64_t>> recent_updates_order_;
@@ -223,6 +250,7 @@ template <typename T>
 void Coordinator::Reply(const Turn& turn, Operation* op, uint64_t after, T&& result) {
   CHECK(!op->answered);
   op->answered = true;
+  context_->load.Note(turn.now.mono_us - op->started_us, turn.now.mono_us);
   if (op->peer != 0) return RespondToPeer(turn, *op, after, std::forward<T>(result));
   Answer& answer = turn.effects->answers.emplace_back();
   answer.id = op->client;

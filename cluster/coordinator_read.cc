@@ -41,11 +41,12 @@ bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOper
 
 void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   EnterStep(turn, op, Phase::kReading);
-  op->read.Begin(op->position, op->r);
+  const size_t replicas = context_->ring->Replicas(op->position.slot).size();
+  op->read.Begin(op->position, static_cast<uint8_t>(std::min<size_t>(op->r, replicas)));
   op->hedge_us = turn.now.mono_us + context_->options.hedge_delay_ms * 1000;
   Schedule(*op);
   const size_t want =
-      op->explain ? context_->ring->PreferenceList(op->position.slot).size() : op->r;
+      op->explain ? context_->ring->PreferenceList(op->position.slot).size() : op->read.needed();
   while (op->asked.size() - op->failed.size() < want && AskNextReplica(turn, op)) {
   }
   CheckRead(turn, op);
@@ -138,6 +139,7 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
   const auto asked = std::find_if(op->asked.begin(), op->asked.end(),
                                   [&](const Asked& a) { return a.node == from; });
   if (asked == op->asked.end()) return;
+  op->placement = std::max(op->placement, response.placement);
   switch (response.status) {
     case ReadStatus::kSame:
       op->read.AddSame({from, asked->have, !Replicates(*op, from), response.behind});
@@ -160,6 +162,7 @@ void Coordinator::OnReadResponse(const Turn& turn, NodeId from, const ReadRespon
 }
 
 void Coordinator::CheckRead(const Turn& turn, Operation* op) {
+  if (IsHeld(*op)) return;
   const auto settled = [&] {
     size_t count = op->read.replied().size();
     for (const NodeId node : op->failed) count += op->read.HasReplied(node) ? 0 : 1;
@@ -167,7 +170,8 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
   };
   // Whoever failed is replaced at once.
   while (!op->explain && !op->read.Enough() &&
-         op->asked.size() - settled() + op->read.answered() < op->r && AskNextReplica(turn, op)) {
+         op->asked.size() - settled() + op->read.answered() < op->read.needed() &&
+         AskNextReplica(turn, op)) {
   }
   const bool all_settled = settled() >= op->asked.size();
   if (op->read.Enough() && (all_settled || !op->explain)) return FinishRead(turn, op);

@@ -11,7 +11,8 @@ void Coordinator::Start(const Turn& turn, uint64_t client, UpdateOperation&& ope
   Operation* op = Allocate(turn, What::kUpdate, std::move(operation.key));
   op->client = client;
   op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
-  op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
+  op->w =
+      operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->nominal_w();
   op->update = std::move(operation.update);
   AllowTransfer(op, GrowthOf(op->update, context_->options.max_value_bytes));
   PassUpdateOn(turn, op);
@@ -36,10 +37,19 @@ void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
   const NodeId first = context_->FirstLive(op->position.slot);
   const NodeId node = able != list.end() ? *able : first;
   if (first == context_->self() && node != first) ++context_->counters.disk_full_refusals;
-  if (node == context_->self()) {
-    BeginUpdate(turn, op);
-    return;
-  }
+  if (node == context_->self()) return ActOrAskBefore(turn, op);
+  SendUpdate(turn, op, node);
+}
+
+// While reads switch, the node that was the key's first may still be at work on the key: it is
+// asked first, and does it, or says that it has stopped.
+void Coordinator::ActOrAskBefore(const Turn& turn, Operation* op) {
+  const NodeId before = op->cleared ? 0 : context_->FirstBefore(op->position.slot);
+  if (before == 0 || before == context_->self()) return BeginUpdate(turn, op);
+  SendUpdate(turn, op, before);
+}
+
+void Coordinator::SendUpdate(const Turn& turn, Operation* op, NodeId node) {
   // What it is done to is as large there.
   if (Replicates(*op, context_->self())) {
     if (const auto head = context_->replica.Head(Ref(*op))) AllowTransfer(op, head->record_bytes);
@@ -60,6 +70,15 @@ void Coordinator::PassUpdateOn(const Turn& turn, Operation* op) {
   op->update = std::move(request.update);
 }
 
+// One of the two nodes knows a newer ring: soon both will.
+void Coordinator::PassUpdateOnLater(const Turn& turn, Operation* op) {
+  Renumber(op);
+  op->asked.clear();
+  op->timeout_us = kNever;
+  op->hedge_us = turn.now.mono_us + context_->options.hedge_delay_ms * 1000;
+  Schedule(*op);
+}
+
 void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateRequest& request) {
   const KeyRef key = context_->Locate(request.db, request.key);
   const auto refuse = [&](UpdateStatus status, std::string text = "") {
@@ -67,15 +86,21 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
     refusal.request = request.request;
     refusal.status = status;
     refusal.needed = request.r;
+    refusal.placement = context_->placement();
     refusal.result.text = std::move(text);
     turn.Respond(from, refusal);
   };
-  const auto list = context_->ring->PreferenceList(key.position.slot);
-  if (std::find(list.begin(), list.end(), context_->self()) == list.end()) {
-    return refuse(UpdateStatus::kFailed, "the node that was asked does not hold this key");
-  }
   // A refusal is the answer to all that the link may bring again.
   if (!RememberUpdate(from, request.request)) return;
+  const uint16_t slot = key.position.slot;
+  const auto list = context_->ring->PreferenceList(slot);
+  const bool moves = context_->ring->phase() == cartwheel::Phase::kSwitch &&
+                     !context_->ring->OtherReplicas(slot).empty();
+  if (!IsHandingOver(key.position) &&
+      (std::find(list.begin(), list.end(), context_->self()) == list.end() ||
+       (moves && context_->FirstLive(slot) != context_->self()))) {
+    return refuse(UpdateStatus::kElsewhere);
+  }
   // Who asked has told its client "unknown": the outcome must not come long after.
   const int64_t waited_us = context_->transit.Waited(from, request.stamp, turn.now.mono_us);
   if (waited_us > UpdateLifeUs(request.update.bytes.size())) {
@@ -96,10 +121,48 @@ void Coordinator::OnUpdateRequest(const Turn& turn, NodeId from, const UpdateReq
   op->peer = from;
   op->client = request.request;
   op->r = std::clamp<uint8_t>(request.r, 1, context_->ring->n());
-  op->w = std::clamp<uint8_t>(request.w, 1, context_->ring->n());
+  op->w = std::clamp<uint8_t>(request.w, 1, kMaxReplicas);
   op->update = request.update;
   AllowTransfer(op, GrowthOf(op->update, context_->options.max_value_bytes));
-  BeginUpdate(turn, op);
+  if (IsHandingOver(op->position)) return BeginUpdate(turn, op);
+  ActOrAskBefore(turn, op);
+}
+
+bool Coordinator::HasHandedUpdatesOver() {
+  std::erase_if(handing_over_, [this](uint64_t id) {
+    const Operation* op = Find(id);
+    return op == nullptr || op->answered;
+  });
+  return handing_over_.empty();
+}
+
+// An update of the key was begun here before reads switched, and is under way.
+bool Coordinator::IsHandingOver(const Position& position) {
+  if (HasHandedUpdatesOver()) return false;
+  return std::any_of(handing_over_.begin(), handing_over_.end(),
+                     [&](uint64_t id) { return Find(id)->position == position; });
+}
+
+// An update that has written nothing yet, of a key that has another first node now.
+bool Coordinator::IsForAnother(const Operation& op) const {
+  const bool waits = op.phase == Phase::kReading || op.phase == Phase::kQueued;
+  if (op.what != What::kUpdate || !waits || context_->ring->in_motion()) return false;
+  return context_->FirstLive(op.position.slot) != context_->self() && op.hint_for == 0;
+}
+
+// With all others of its key.
+void Coordinator::HandOver(const Turn& turn, Operation* op) {
+  update_queues_.erase(op->position);
+  if (op->peer == 0) {
+    op->phase = Phase::kForwarded;
+    return PassUpdateOnLater(turn, op);
+  }
+  UpdateResponse refusal;
+  refusal.request = op->client;
+  refusal.status = UpdateStatus::kElsewhere;
+  refusal.placement = context_->placement();
+  turn.Respond(op->peer, refusal);
+  Free(op);
 }
 
 bool Coordinator::RememberUpdate(NodeId from, uint64_t request) {
@@ -116,7 +179,7 @@ void Coordinator::BeginUpdate(const Turn& turn, Operation* op) {
   std::deque<uint64_t>& queue = update_queues_[op->position];
   queue.push_back(op->id);
   op->phase = Phase::kQueued;
-  if (!Replicates(*op, context_->self())) {
+  if (!context_->Holds(op->position.slot, context_->self())) {
     op->hint_for = context_->FirstDown(op->position.slot);
     op->sloppy = true;
   }
@@ -220,6 +283,7 @@ void Coordinator::ApplyAfterRead(const Turn& turn, Operation* op) {
 
 void Coordinator::RespondToPeer(const Turn& turn, const Operation& op, uint64_t after,
                                 const decltype(Answer::result)& result) {
+  if (std::holds_alternative<Unknown>(result)) return;  // as the peer finds out by itself
   UpdateResponse response;
   response.request = op.client;
   response.sloppy = op.sloppy;
@@ -256,6 +320,11 @@ void Coordinator::OnUpdateResponse(const Turn& turn, NodeId from, const UpdateRe
       Reply(turn, op, 0, Status{ErrorCode::kTooMany, response.result.text});
       break;
     case UpdateStatus::kFull: return PassUpdateOn(turn, op);
+    case UpdateStatus::kElsewhere:
+      op->cleared = from == context_->FirstBefore(op->position.slot);
+      PassUpdateOnLater(turn, op);
+      if (op->cleared) PassUpdateOn(turn, op);
+      return;
   }
   Free(op);
 }

@@ -21,7 +21,8 @@ void Coordinator::Start(const Turn& turn, uint64_t client, PutOperation&& operat
   if (TryPutAlone(turn, client, &operation)) return;
   Operation* op = Allocate(turn, What::kPut, std::move(operation.key));
   op->client = client;
-  op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
+  op->w =
+      operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->nominal_w();
   op->version.plain = !operation.context.has_value();
   if (operation.context) op->version.context = *std::move(operation.context);
   op->version.kind = operation.kind;
@@ -34,7 +35,7 @@ void Coordinator::Start(const Turn& turn, uint64_t client, PutOperation&& operat
 
 // A ring of one: nothing is in flight, nothing is kept.
 bool Coordinator::TryPutAlone(const Turn& turn, uint64_t client, PutOperation* operation) {
-  if (context_->ring->n() != 1) return false;
+  if (context_->ring->n() != 1 || context_->ring->in_motion()) return false;
   const KeyRef key = context_->Locate(operation->key.db, operation->key.bytes);
   if (!context_->Replicates(key.position.slot, context_->self())) return false;
   NewVersion version{.operation = NewOperationId(&context_->random),
@@ -61,7 +62,8 @@ void Coordinator::Start(const Turn& turn, uint64_t client, DeleteOperation&& ope
   Operation* op = Allocate(turn, What::kDelete, std::move(operation.key));
   op->client = client;
   op->r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
-  op->w = operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->w();
+  op->w =
+      operation.w != 0 ? std::min(operation.w, context_->ring->n()) : context_->ring->nominal_w();
   BeginReading(turn, op);
 }
 
@@ -172,6 +174,7 @@ void Coordinator::MintAgain(const Turn& turn, Operation* op) {
 void Coordinator::OnMintResponse(const Turn& turn, NodeId from, const MintResponse& response) {
   Operation* op = Find(response.request);
   if (op == nullptr || op->phase != Phase::kMinting) return;
+  op->placement = std::max(op->placement, response.placement);
   switch (response.status) {
     case MintStatus::kMinted: break;
     case MintStatus::kTooMany:
@@ -204,7 +207,7 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
   EnterStep(turn, op, Phase::kStoring);
   op->after = minted.sequence;
   op->fresh = op->update_result.fresh = minted.fresh;
-  op->write.Stored(minter.node, minter.hint_for != 0);
+  op->write.Stored(minter.node, minter.hint_for);
   if (!op->version.plain) {
     op->put_context = std::move(op->version.context);
     // Whom another has replaced already need not know by what.
@@ -214,7 +217,7 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
   op->delta.clear();
   EncodeObject(minted.delta, &op->delta);
   absl::InlinedVector<NodeId, 4> down;
-  for (const NodeId node : context_->ring->Replicas(op->position.slot)) {
+  for (const NodeId node : context_->HoldersOf(op->position.slot)) {
     if (node == minter.node || node == minter.hint_for) continue;
     if (node == context_->self()) {
       if (!StoreHere(turn, op, 0, std::move(minted.delta))) down.push_back(node);
@@ -227,7 +230,7 @@ void Coordinator::OnMinted(const Turn& turn, Operation* op, Minted&& minted, con
   for (const NodeId node : down) {
     if (GiveToFallback(turn, op, node) || node == context_->self()) continue;
     // Those that seem down are asked themselves only when all others are too few.
-    if (op->write.answered() + op->asked.size() < op->w) SendDelta(turn, op, node, 0);
+    if (!HopesForQuorum(*op)) SendDelta(turn, op, node, 0);
   }
   CheckWrite(turn, op);
 }
@@ -250,20 +253,26 @@ void Coordinator::RequestMerge(const Turn& turn, const Operation& op, const Aske
 // After replica-timeout, when those who may still answer are too few for W: everybody who has not
 // stored the delta gets it once more. Merging it twice is merging it once.
 void Coordinator::StoreAgain(const Turn& turn, Operation* op) {
-  size_t hoped_for = op->write.answered();
-  for (const Asked& asked : op->asked) {
-    hoped_for += op->write.HasStored(asked.node) || HasFailed(*op, asked.node) ? 0 : 1;
-  }
-  if (op->answered || hoped_for >= op->w) return;
+  if (op->answered || HopesForQuorum(*op)) return;
   ++context_->counters.asked_again;
   for (const Asked& asked : op->asked) {
     if (!op->write.HasStored(asked.node)) RequestMerge(turn, *op, asked);
   }
-  for (const NodeId node : context_->ring->Replicas(op->position.slot)) {
+  StoreOnOthers(turn, op);
+}
+
+// On the replicas that have no part in this write yet.
+void Coordinator::StoreOnOthers(const Turn& turn, Operation* op) {
+  for (const NodeId node : context_->HoldersOf(op->position.slot)) {
     const bool asked = std::any_of(op->asked.begin(), op->asked.end(),
                                    [&](const Asked& a) { return a.node == node; });
-    if (!asked && node != context_->self() && !op->write.HasStored(node)) {
+    if (asked || op->write.HasStored(node)) continue;
+    if (node != context_->self()) {
       SendDelta(turn, op, node, 0);
+    } else if (!HasFailed(*op, node)) {
+      Object delta;
+      CHECK(DecodeObject(op->delta, &delta));
+      StoreHere(turn, op, 0, std::move(delta));
     }
   }
 }
@@ -278,7 +287,7 @@ bool Coordinator::StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Ob
     return false;
   }
   op->after = std::max(op->after, merged->sequence);
-  op->write.Stored(context_->self(), hint_for != 0);
+  op->write.Stored(context_->self(), hint_for);
   return true;
 }
 
@@ -286,8 +295,9 @@ bool Coordinator::StoreHere(const Turn& turn, Operation* op, NodeId hint_for, Ob
 // keeps it for the replica. False when there is none.
 bool Coordinator::GiveToFallback(const Turn& turn, Operation* op, NodeId hint_for) {
   const auto list = context_->ring->PreferenceList(op->position.slot);
-  for (const NodeId node : list.subspan(context_->ring->n())) {
-    const bool taken = op->write.HasStored(node) || HasFailed(*op, node) ||
+  for (const NodeId node : list.subspan(context_->ring->Replicas(op->position.slot).size())) {
+    const bool taken = context_->Holds(op->position.slot, node) || op->write.HasStored(node) ||
+                       HasFailed(*op, node) ||
                        std::any_of(op->asked.begin(), op->asked.end(),
                                    [&](const Asked& asked) { return asked.node == node; });
     if (taken || !context_->liveness.IsAlive(node)) continue;
@@ -317,20 +327,66 @@ void Coordinator::OnMergeResponse(const Turn& turn, NodeId from, const MergeResp
   const auto asked = std::find_if(op->asked.begin(), op->asked.end(),
                                   [&](const Asked& a) { return a.node == from; });
   if (asked == op->asked.end()) return;
+  op->placement = std::max(op->placement, response.placement);
   if (response.stored) {
-    op->write.Stored(from, asked->hint_for != 0);
+    op->write.Stored(from, asked->hint_for);
   } else {
     ReplaceLate(turn, op, static_cast<size_t>(asked - op->asked.begin()));
   }
   CheckWrite(turn, op);
 }
 
+// Whether W of the replicas hold it, fallbacks included. While a ring is in motion, a node of the
+// other placement that holds it is as good as a fallback, for one that seems down and has none. And
+// a node that joins and dies while it still fetches is not waited for.
+bool Coordinator::IsQuorum(const Operation& op, std::span<const NodeId> replicas,
+                           NodeId besides) const {
+  const size_t needed = Needed(op, replicas);
+  const size_t count = op.write.CountOf(replicas, besides);
+  if (count >= needed || !context_->ring->in_motion()) return count >= needed;
+  const size_t others = op.write.answered() - (op.write.HasStored(besides) ? 1U : 0U);
+  const size_t spare = others - count;
+  const auto without =
+      static_cast<size_t>(std::count_if(replicas.begin(), replicas.end(), [&](NodeId node) {
+        const bool down = !context_->liveness.IsAlive(node) || HasFailed(op, node);
+        return down && !op.write.HasStored(node) && !op.write.HasFallbackFor(node);
+      }));
+  const bool fetches = context_->ring->phase() == cartwheel::Phase::kFetch &&
+                       replicas.data() == context_->ring->OtherReplicas(op.position.slot).data();
+  return count + (fetches ? without : std::min(spare, without)) >= needed;
+}
+
+bool Coordinator::HasQuorum(const Operation& op, NodeId besides) const {
+  const uint16_t slot = op.position.slot;
+  return IsQuorum(op, context_->ring->Replicas(slot), besides) &&
+         IsQuorum(op, context_->ring->OtherReplicas(slot), besides);
+}
+
+// Whether those who have stored it or may still do so are enough.
+bool Coordinator::HopesForQuorum(const Operation& op) const {
+  const auto hopes = [&](std::span<const NodeId> replicas) {
+    size_t count = op.write.CountOf(replicas);
+    for (const Asked& asked : op.asked) {
+      if (op.write.HasStored(asked.node) || HasFailed(op, asked.node)) continue;
+      const auto is = [&](NodeId node) { return node == asked.node || node == asked.hint_for; };
+      count += std::any_of(replicas.begin(), replicas.end(), is) ? 1 : 0;
+    }
+    return count >= Needed(op, replicas);
+  };
+  const uint16_t slot = op.position.slot;
+  return hopes(context_->ring->Replicas(slot)) && hopes(context_->ring->OtherReplicas(slot));
+}
+
 void Coordinator::CheckWrite(const Turn& turn, Operation* op) {
-  if (!op->answered && op->write.Enough()) {
-    op->sloppy = op->sloppy || !op->write.AllReplicas();
+  if (IsHeld(*op)) return;
+  if (!op->answered && HasQuorum(*op)) {
+    const auto replicas = context_->ring->Replicas(op->position.slot);
+    const auto others = context_->ring->OtherReplicas(op->position.slot);
+    op->sloppy = op->sloppy || op->write.ReplicasOf(replicas) < Needed(*op, replicas) ||
+                 op->write.ReplicasOf(others) < Needed(*op, others);
     context_->counters.sloppy_writes += op->sloppy ? 1 : 0;
     const bool own_counts =
-        op->write.HasStored(context_->self()) && op->write.answered() - 1 < op->write.needed();
+        op->write.HasStored(context_->self()) && !HasQuorum(*op, context_->self());
     const uint64_t after = own_counts ? op->after : 0;
     switch (op->what) {
       case What::kPut:

@@ -28,6 +28,7 @@ void Effects::Clear() {
   expired.clear();
   ring_changed = false;
   stop.reset();
+  departed = false;
 }
 
 }  // namespace cartwheel

@@ -76,6 +76,7 @@ struct Effects {
   std::vector<Key> expired;         // of which this node holds a copy: their last value was emptied
   bool ring_changed = false;        // Node::state() is another one now
   std::optional<std::string> stop;  // this node must exit 1, and why (it was removed)
+  bool departed = false;            // it has left the ring as it was told to: it must exit 0
 
   void Clear();
 };

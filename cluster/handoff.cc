@@ -34,13 +34,29 @@ void Handoff::OnAlive(NodeId node, const Now& now) {
   next_us_ = now.mono_us;
 }
 
-void Handoff::OnRingChanged(const Now& now) {
+void Handoff::OnPlacementChanged(const Now& now) {
   // What was confirmed was confirmed by the N of another ring.
   copies_.clear();
   bytes_ = 0;
   walks_.clear();
   left_overs_ = true;  // until a walk finds none
   next_us_ = now.mono_us;
+}
+
+void Handoff::NoteLeftOver(const Now& now) {
+  left_overs_ = true;
+  next_us_ = std::min(next_us_, now.mono_us + kMinPauseUs);
+}
+
+// Whether so many of the slot's nodes, of either placement, are W.
+template <typename Is>
+bool Handoff::IsQuorum(uint16_t slot, const Is& is) const {
+  const auto is_quorum = [&](std::span<const NodeId> replicas) {
+    const auto count = static_cast<size_t>(std::count_if(replicas.begin(), replicas.end(), is));
+    return count >= std::min<size_t>(context_->ring->w(), replicas.size());
+  };
+  return is_quorum(context_->ring->Replicas(slot)) &&
+         is_quorum(context_->ring->OtherReplicas(slot));
 }
 
 bool Handoff::IsIdle() const {
@@ -73,6 +89,8 @@ void Handoff::Tick(const Turn& turn) {
 void Handoff::Go(const Turn& turn, NodeId target, Walk* walk) {
   if (copies_.size() >= kMaxCopies || bytes_ >= kMaxBytes) return;
   if (!limit_.Ready(turn.now.mono_us)) return;
+  if (target == kLeftOvers && !context_->load.Admits(turn.now.mono_us)) return;
+  if (target == kLeftOvers) context_->load.Work(turn.now.mono_us);
   const std::vector<Found> found =
       target == kLeftOvers ? NextLeftOvers(walk) : NextHints(target, walk);
   for (const Found& copy : found) Offer(turn, target, copy);
@@ -115,7 +133,7 @@ std::vector<Handoff::Found> Handoff::NextHints(NodeId target, Walk* walk) const 
 std::vector<Handoff::Found> Handoff::NextLeftOvers(Walk* walk) const {
   std::vector<Found> found;
   for (uint32_t slot = walk->from.slot; slot < kSlotCount; ++slot) {
-    if (context_->Replicates(static_cast<uint16_t>(slot), context_->self())) continue;
+    if (context_->Holds(static_cast<uint16_t>(slot), context_->self())) continue;
     if (!HoldsAny(*context_->replica.engine(), slot)) continue;
     const Position whole{static_cast<uint16_t>(slot), 0, 0};
     const Position last{static_cast<uint16_t>(slot), UINT64_MAX, UINT64_MAX};
@@ -143,7 +161,7 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
   copy.bytes = found.image.size();
   copy.deadline_us = turn.now.mono_us + 2 * context_->ReplicaTimeoutUs() + kSyncUs +
                      2 * NodeContext::TransferUs(copy.bytes);
-  const auto replicas = context_->ring->Replicas(copy.position.slot);
+  const NodeList replicas = context_->HoldersOf(copy.position.slot);
   const auto alive = [&](NodeId node) { return context_->liveness.IsAlive(node); };
   copy.needs_target = std::find(replicas.begin(), replicas.end(), target) != replicas.end();
   if (copy.needs_target && IsOverCap(object, turn.now)) {
@@ -151,7 +169,7 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
     copy.gives_up = true;
   }
   if (copy.needs_target && !alive(target)) return;
-  if (std::count_if(replicas.begin(), replicas.end(), alive) < context_->ring->w()) return;
+  if (!IsQuorum(copy.position.slot, alive)) return;
 
   const uint64_t id = ++last_id_;
   const size_t frames_before = turn.effects->outbox.frames.size();
@@ -193,13 +211,15 @@ void Handoff::SendCopy(const Turn& turn, uint64_t id, const Copy& copy, std::str
 
 bool Handoff::OnMergeResponse(NodeId from, const MergeResponse& response) {
   if (response.request < kFirstId) return false;
-  if (response.stored) Confirm(response.request, from);
+  // Who knows a later placement may not be of the N there.
+  const bool counts = response.stored && response.placement <= context_->placement();
+  if (counts) Confirm(response.request, from);
   return true;
 }
 
 void Handoff::OnHoldsResponse(const Turn& turn, NodeId from, const HoldsResponse& response) {
   const auto it = copies_.find(response.request);
-  if (it == copies_.end()) return;
+  if (it == copies_.end() || response.placement > context_->placement()) return;
   if (response.holds) return Confirm(response.request, from);
   std::string_view object;
   const auto head = context_->replica.Head(Ref(it->second), &object);
@@ -228,7 +248,7 @@ void Handoff::Confirm(uint64_t id, NodeId node) {
     return std::find(confirmed.begin(), confirmed.end(), who) != confirmed.end();
   };
   if (!has(node)) confirmed.push_back(node);
-  if (confirmed.size() < context_->ring->w() || (copy.needs_target && !has(copy.target))) return;
+  if (!IsQuorum(copy.position.slot, has) || (copy.needs_target && !has(copy.target))) return;
   if (context_->replica.Drop(Ref(copy), copy.hash)) {
     StatusCounters& counters = context_->counters;
     if (copy.target == kLeftOvers) {

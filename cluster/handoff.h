@@ -41,8 +41,10 @@ class Handoff {
 
   // A node is there again: what is kept for it goes out at once.
   void OnAlive(NodeId node, const Now& now);
-  // The ring is another one: there may be left-overs.
-  void OnRingChanged(const Now& now);
+  // The placement is another one: there may be left-overs.
+  void OnPlacementChanged(const Now& now);
+  // A copy of a slot that is not this node's was written.
+  void NoteLeftOver(const Now& now);
 
   void Tick(const Turn& turn);
   int64_t NextDeadline() const;  // mono_us
@@ -80,6 +82,8 @@ class Handoff {
   };
 
   bool IsIdle() const;
+  template <typename Is>
+  bool IsQuorum(uint16_t slot, const Is& is) const;
   void ConfirmOwn();
   void Go(const Turn& turn, NodeId target, Walk* walk);
   // The next copies of a walk, in order, and where it goes on; nothing at its end.

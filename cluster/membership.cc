@@ -12,8 +12,8 @@ namespace cartwheel {
 namespace {
 
 // durable = format:varint state:bytes (empty: no ring) acceptor has_target:varint
-//           [ring:8 host:bytes port:varint had_ring:varint]
-constexpr uint64_t kDurableFormat = 1;
+//           [ring:8 host:bytes port:varint had_ring:varint] departing:varint
+constexpr uint64_t kDurableFormat = 2;
 
 constexpr int64_t kPeerLimitMs = 100;  // one push and one question per peer in that time
 
@@ -61,6 +61,7 @@ Result<void> Membership::Restore(std::string_view durable) {
     target.had_ring = in.Varint() != 0;
     target_ = std::move(target);
   }
+  const bool departing = in.Varint() != 0;
   if (!good || !in.ok() || format != kDurableFormat) {
     return Error(ErrorCode::kCorrupt, "the stored cluster state is damaged");
   }
@@ -68,9 +69,15 @@ Result<void> Membership::Restore(std::string_view durable) {
   if (state.empty()) return {};
   Result<ClusterState> decoded = DecodeState(state);
   if (!decoded) return Error(ErrorCode::kCorrupt, decoded.error().message);
-  if (decoded->Find(self()) == nullptr) {
-    return Error(ErrorCode::kInvalid,
-                 fmt::format("this node was removed from its ring (epoch {})", decoded->epoch));
+  if (decoded->Find(self()) == nullptr && departing) {
+    removed_ = true;
+    unaware_ = Ids(*decoded);
+  } else if (decoded->Find(self()) == nullptr) {
+    return Error(
+        ErrorCode::kInvalid,
+        fmt::format("node {} left its ring or was removed from it (epoch {}): to join one, "
+                    "give it an empty directory",
+                    FormatNodeId(self()), decoded->epoch));
   }
   state_ = *std::move(decoded);
   return {};
@@ -90,6 +97,7 @@ std::string Membership::Durable() const {
     PutVarint(&out, target_->peer.port);
     PutVarint(&out, target_->had_ring ? 1 : 0);
   }
+  PutVarint(&out, unaware_.empty() ? 0 : 1);
   return out;
 }
 
@@ -103,6 +111,7 @@ void Membership::Start(Now now, Effects* effects) {
   dirty_ = true;
   started_us_ = now.mono_us;
   next_gossip_us_ = now.mono_us;
+  if (removed_) return SpreadDeparture(step);
   if (!ready()) {
     next_wait_log_us_ = step.in_ms(1000);
     if (options_.bootstrap) {
@@ -124,18 +133,19 @@ void Membership::Start(Now now, Effects* effects) {
 void Membership::Receive(Now now, NodeId from, std::span<const std::string_view> fields,
                          Effects* effects) {
   const Step step{now, effects};
-  if (removed_) return;
   const Result<ControlMessage> message = DecodeControl(fields);
   if (!message) return;
+  if (removed_) return WhenRemoved(step, from, *message);
   std::visit([&](const auto& m) { On(step, from, m); }, *message);
   Propose(step);
 }
 
 void Membership::Tick(Now now, Effects* effects) {
-  if (removed_) return;
   const Step step{now, effects};
+  if (removed_) return SpreadDeparture(step);
   ExpireWishes(step);
   ExpireFlushes(step);
+  ExpireInquiries(step);
   if (join_op_ && now.mono_us >= join_op_->deadline_us) {
     FinishJoinOp(step, Status{ErrorCode::kIo, fmt::format("no decision about the join through {} "
                                                           "in time; this node goes on asking",
@@ -150,13 +160,14 @@ void Membership::Tick(Now now, Effects* effects) {
 }
 
 int64_t Membership::NextDeadline() const {
-  if (removed_) return INT64_MAX;
+  if (removed_) return unaware_.empty() ? INT64_MAX : next_gossip_us_;
   int64_t next = std::min(register_.NextDeadline(), ready() ? next_gossip_us_ : INT64_MAX);
   if (!ready() || join_op_) next = std::min(next, next_probe_us_);
   if (!ready()) next = std::min(next, next_wait_log_us_);
   if (join_op_) next = std::min(next, join_op_->deadline_us);
   for (const Wish& wish : wishes_) next = std::min(next, wish.deadline_us);
   for (const FlushWait& wait : flush_waits_) next = std::min(next, wait.deadline_us);
+  for (const Inquiry& inquiry : inquiries_) next = std::min(next, inquiry.deadline_us);
   return next;
 }
 
@@ -177,14 +188,17 @@ void Membership::Gossip(Step step) {
   if (IsAlone()) return;
   size_t index = random_->Below(state_.members.size() - 1);
   if (state_.members[index].id >= self()) ++index;
-  const Digest digest{state_.ring_id, state_.epoch, HashState(state_), false};
-  Say(step, state_.members[index].id, false, digest);
+  Say(step, state_.members[index].id, false, MakeDigest(false));
+}
+
+Digest Membership::MakeDigest(bool response) const {
+  return {state_.ring_id, state_.epoch, state_hash_, response, state_.parent_ring_id};
 }
 
 void Membership::PushState(Step step, NodeId to, bool response, bool acknowledge) {
   std::string state;
   EncodeState(state_, &state);
-  const StatePush push{response, acknowledge, has_data_, state};
+  const StatePush push{response, acknowledge, state};
   Say(step, to, response, push);
 }
 
@@ -196,12 +210,21 @@ void Membership::AskState(Step step, NodeId to, bool response) {
 
 // Somebody of another ring takes us for a member: if we have none that binds us, it may be right.
 void Membership::AskStranger(Step step, NodeId to, bool response) {
-  if (!ready() || (IsAlone() && !has_data_)) AskState(step, to, response);
+  if (!ready() || IsEmptyRingOfOne()) AskState(step, to, response);
 }
 
 void Membership::On(Step step, NodeId from, const Digest& digest) {
   if (!ready() || digest.ring != state_.ring_id) {
-    AskStranger(step, from, !digest.response);
+    const bool from_ours =
+        ready() && digest.parent == state_.ring_id && digest.epoch > state_.epoch;
+    if (from_ours || IsNewerSibling(digest.ring, digest.parent, digest.epoch)) {
+      AskState(step, from, !digest.response);  // made by force
+    } else if (ready() && digest.ring == state_.parent_ring_id &&
+               (state_.Find(from) != nullptr || state_.WasRemoved(from))) {
+      PushState(step, from, !digest.response, false);
+    } else {
+      AskStranger(step, from, !digest.response);
+    }
     return;
   }
   HearOfEpoch(step, from, digest.epoch);
@@ -209,7 +232,7 @@ void Membership::On(Step step, NodeId from, const Digest& digest) {
     PushState(step, from, !digest.response, false);
   } else if (digest.epoch > state_.epoch) {
     AskState(step, from, !digest.response);
-  } else if (digest.hash != HashState(state_)) {
+  } else if (digest.hash != state_hash_) {
     Log(step, LogLevel::kWarning,
         fmt::format("node {} has another state of epoch {}: this must not happen, please report it",
                     FormatNodeId(from), digest.epoch));
@@ -224,10 +247,9 @@ void Membership::On(Step step, NodeId from, const StatePush& push) {
                     state.error().message));
     return;
   }
-  Learn(step, *std::move(state), push.has_data);
+  Learn(step, *std::move(state));
   if (!push.acknowledge || !ready()) return;
-  const Digest digest{state_.ring_id, state_.epoch, HashState(state_), !push.response};
-  Say(step, from, digest.response, digest);
+  Say(step, from, !push.response, MakeDigest(!push.response));
 }
 
 void Membership::On(Step step, NodeId from, const StateAsk& ask) {
@@ -246,15 +268,40 @@ void Membership::SawEpoch(Now now, NodeId from, uint64_t epoch, Effects* effects
   }
 }
 
+void Membership::SawPlacement(Now now, NodeId from, uint64_t placement_version, Effects* effects) {
+  if (!ready() || placement_version <= state_.placement_version) return;
+  AskState({now, effects}, from, state_.Find(from) == nullptr);
+}
+
+// Two operators forced the rest of one ring at once, each at another node: at most one of the rings
+// can have decided anything since, and that is the one to follow; else the one with the lower id.
+bool Membership::IsNewerSibling(uint64_t ring, uint64_t parent, uint64_t epoch) const {
+  if (!ready() || ring == state_.ring_id || parent == 0 || parent != state_.parent_ring_id) {
+    return false;
+  }
+  return epoch > state_.epoch || (epoch == state_.epoch && ring < state_.ring_id);
+}
+
 // A state that somebody sent. Ours to follow when it is newer, or when it is of a ring that has
 // taken us and we have none to leave.
-void Membership::Learn(Step step, ClusterState state, bool sender_has_data) {
+void Membership::Learn(Step step, ClusterState state) {
   if (ready() && state.ring_id == state_.ring_id) {
     if (state.epoch > state_.epoch) Adopt(step, std::move(state));
     return;
   }
-  if (state.Find(self()) == nullptr) return;
-  if (ready() && (!IsAlone() || has_data_)) {
+  const bool is_member = state.Find(self()) != nullptr;
+  if (!is_member && !state.WasRemoved(self())) return;
+  if (is_member && IsNewerSibling(state.ring_id, state.parent_ring_id, state.epoch)) {
+    return Adopt(step, std::move(state));
+  }
+  if (ready() && state.parent_ring_id == state_.ring_id && state.epoch > state_.epoch) {
+    Log(step, LogLevel::kWarning,
+        fmt::format("ring {:016x} was made by force of ring {:016x}, and this node is {}",
+                    state.ring_id, state_.ring_id, is_member ? "of it" : "given up"));
+    return Adopt(step, std::move(state));
+  }
+  if (!is_member) return;
+  if (ready() && !IsEmptyRingOfOne()) {
     LogRarely(step, &next_rings_log_us_, 60000,
               fmt::format("ring {:016x} has this node as a member, which is in ring {:016x}: rings "
                           "are never mixed",
@@ -264,10 +311,6 @@ void Membership::Learn(Step step, ClusterState state, bool sender_has_data) {
   Log(step, LogLevel::kNotice,
       fmt::format("joined ring {:016x}, epoch {}, {} members", state.ring_id, state.epoch,
                   state.members.size()));
-  if (sender_has_data) {
-    Log(step, LogLevel::kWarning,
-        "the ring holds data: what this node now owns of it is filled by read repair only");
-  }
   target_.reset();
   Adopt(step, std::move(state));
   FinishJoinOp(step, std::nullopt);
@@ -275,6 +318,8 @@ void Membership::Learn(Step step, ClusterState state, bool sender_has_data) {
 
 // From here on this is the state; it becomes durable before anything that follows from it leaves.
 void Membership::Adopt(Step step, ClusterState state) {
+  const Member* const was = state_.Find(self());
+  const bool was_leaving = was != nullptr && was->status == MemberStatus::kLeaving;
   if (ready() && state.ring_id == state_.ring_id) {
     for (auto at = state.history.rbegin(); at != state.history.rend(); ++at) {
       if (at->epoch <= state_.epoch) continue;
@@ -282,23 +327,57 @@ void Membership::Adopt(Step step, ClusterState state) {
     }
   }
   state_ = std::move(state);
+  state_hash_ = HashState(state_);
   dirty_ = true;
   step.effects->ring_changed = true;
   for (const auto& [db, time] : state_.flushed_before) {
     if (clock_->last() <= time) clock_->TickAbove(time, step.now.wall_ms);
   }
-  if (state_.Find(self()) == nullptr) {
-    step.effects->stop =
-        fmt::format("this node was removed from its ring (epoch {})", state_.epoch);
-    removed_ = true;
-    wishes_.clear();
-    register_.Close();
-    return;
-  }
+  if (state_.Find(self()) == nullptr) return BeRemoved(step, was_leaving);
+  // Who was removed while it was down is missed no more: what a majority is counts members only.
+  std::erase_if(down_, [this](NodeId node) { return state_.Find(node) == nullptr; });
   register_.Open(state_.ring_id, state_.epoch + 1, Ids(state_));
   proposed_serial_ = 0;
   WishToUpdateSelf(step);
   Settle(step);
+}
+
+void Membership::BeRemoved(Step step, bool was_leaving) {
+  removed_ = true;
+  wishes_.clear();
+  inquiries_.clear();
+  register_.Close();
+  if (!was_leaving) {
+    step.effects->stop =
+        fmt::format("this node was removed from its ring (epoch {})", state_.epoch);
+    return;
+  }
+  unaware_ = Ids(state_);
+  next_gossip_us_ = step.now.mono_us;
+  SpreadDeparture(step);
+}
+
+// Its own vote was one of those that let this node go: unless enough of the others know of it, they
+// may be too few to find out once this node is gone.
+void Membership::SpreadDeparture(Step step) {
+  if (unaware_.empty() || step.now.mono_us < next_gossip_us_) return;
+  next_gossip_us_ = step.in_ms(options_.gossip_interval_ms);
+  for (const NodeId member : unaware_) PushState(step, member, false, true);
+}
+
+void Membership::WhenRemoved(Step step, NodeId from, const ControlMessage& message) {
+  if (const auto* digest = std::get_if<Digest>(&message)) {
+    if (digest->ring != state_.ring_id || digest->epoch < state_.epoch) return;
+    std::erase(unaware_, from);
+    if (digest->epoch > state_.epoch) unaware_.clear();  // a majority has gone on from there
+    const size_t aware = state_.members.size() - unaware_.size();
+    if (!unaware_.empty() && aware <= state_.members.size() / 2) return;
+    unaware_.clear();
+    dirty_ = true;
+    step.effects->departed = true;
+  } else if (std::holds_alternative<StateAsk>(message)) {
+    PushState(step, from, true, true);
+  }
 }
 
 // --- saying ---

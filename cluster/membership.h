@@ -26,6 +26,7 @@
 #include "cluster/hybrid_clock.h"
 #include "cluster/node.h"
 #include "cluster/register.h"
+#include "cluster/state_changes.h"
 #include "cluster/types.h"
 
 namespace cartwheel {
@@ -48,13 +49,25 @@ class Membership {
   void Tick(Now now, Effects* effects);
   int64_t NextDeadline() const;  // mono_us
 
-  // DYN.JOIN: answered with Done when this node is a member of the peer's ring, or a Status.
-  void Join(Now now, uint64_t client_op_id, const Address& peer, Effects* effects);
+  // DYN.JOIN, DYN.REPLACE: answered with Done when this node is a member of the peer's ring (in the
+  // place of `replaces`), or a Status.
+  void Join(Now now, uint64_t client_op_id, const JoinOperation& operation, Effects* effects);
+  // DYN.LEAVE, DYN.REMOVE, DYN.SETTINGS: answered with Done once decided, with a Status when the
+  // ring does not take it, with NoQuorum when no majority answered.
+  void Leave(Now now, uint64_t client_op_id, Effects* effects);
+  void Remove(Now now, uint64_t client_op_id, const RemoveOperation& operation, Effects* effects);
+  void Set(Now now, uint64_t client_op_id, const QuorumSettings& settings, Effects* effects);
+  // This node knows that the phase of this placement version is over.
+  void EndPhase(Now now, uint64_t placement_version, Effects* effects);
+  // This node is leaving, and holds nothing any more.
+  void Depart(Now now, Effects* effects);
   // FLUSHALL (no db) and FLUSHDB: answered with Done after every live member has said that it knows
   // (or was given replica-timeout to), with NoQuorum when no majority answered.
   void Flush(Now now, uint64_t client_op_id, std::optional<uint32_t> db, Effects* effects);
   // A data message carried this epoch: a newer one is asked for, an older one is helped on.
   void SawEpoch(Now now, NodeId from, uint64_t epoch, Effects* effects);
+  // An answer came from who knows a later placement: it is asked for the state.
+  void SawPlacement(Now now, NodeId from, uint64_t placement_version, Effects* effects);
 
   // Whether this node holds records: a ring of one without any may give itself up for another.
   void SetHasData(bool has_data) { has_data_ = has_data; }
@@ -62,6 +75,8 @@ class Membership {
   void SetAlive(NodeId member, bool alive);
 
   bool ready() const { return state_.ring_id != 0 && !removed_; }
+  // This node has left its ring, or was removed from it.
+  bool removed() const { return removed_; }
   const ClusterState& state() const { return state_; }
 
  private:
@@ -82,12 +97,23 @@ class Membership {
   };
   // A change that this node wants decided. They are proposed one after the other.
   struct Wish {
-    enum class Kind { kJoin, kUpdate, kFlush } kind;
-    uint64_t serial;
+    enum class Kind { kJoin, kUpdate, kFlush, kLeave, kRemove, kSettings, kPhase, kDepart } kind;
+    uint64_t serial = 0;
+    int64_t deadline_us = INT64_MAX;
+    std::optional<uint64_t> client_op_id = {};  // who waits for it
+    Member member = {};                         // kJoin: who asked; kUpdate: ourselves
+    NodeId replaces = 0;                        // kJoin
+    uint32_t db = 0;                            // kFlush
+    std::vector<NodeId> nodes = {};             // kRemove
+    QuorumSettings settings = {};               // kSettings
+    uint64_t placement_version = 0;             // kPhase
+  };
+  // Whether somebody hears the nodes that the wish would remove is being asked.
+  struct Inquiry {
+    uint64_t request;
+    Wish wish;
     int64_t deadline_us;
-    Member member;              // kJoin: who asked; kUpdate: ourselves
-    uint32_t db = 0;            // kFlush
-    uint64_t client_op_id = 0;  // kFlush
+    std::vector<NodeId> silent;  // who have not answered
   };
   // A decided flush whose client waits until the others know of it.
   struct FlushWait {
@@ -99,6 +125,7 @@ class Membership {
   struct JoinOp {
     uint64_t client_op_id;
     Address peer;
+    NodeId replaces;
     int64_t deadline_us;
   };
   // The ring this node has asked to take it, having none of its own. Durable: from the request on
@@ -114,11 +141,16 @@ class Membership {
   void On(Step step, NodeId from, const StatePush& message);
   void On(Step step, NodeId from, const StateAsk& message);
   void Gossip(Step step);
+  Digest MakeDigest(bool response) const;
   void PushState(Step step, NodeId to, bool response, bool acknowledge);
   void AskState(Step step, NodeId to, bool response);
   void AskStranger(Step step, NodeId to, bool response);
-  void Learn(Step step, ClusterState state, bool sender_has_data);
+  bool IsNewerSibling(uint64_t ring, uint64_t parent, uint64_t epoch) const;
+  void Learn(Step step, ClusterState state);
   void Adopt(Step step, ClusterState state);
+  void BeRemoved(Step step, bool was_leaving);
+  void SpreadDeparture(Step step);
+  void WhenRemoved(Step step, NodeId from, const ControlMessage& message);
 
   // membership_change.cc: what this node wants decided, and deciding it.
   void On(Step step, NodeId from, const Prepare& message);
@@ -134,12 +166,24 @@ class Membership {
   void Propose(Step step);
   Result<ClusterState> Apply(const Wish& wish, uint64_t clock, int64_t wall_ms) const;
   Result<void> MayApply(const Wish& wish) const;
+  void Drop(Step step, const Wish& wish, const Status& why) const;
+  bool HasComeTrue(const Wish& wish) const;
   void Settle(Step step);
   void ExpireWishes(Step step);
   void AwaitFlush(Step step, const ClusterState& state);
   void HearOfEpoch(Step step, NodeId from, uint64_t epoch);
   void ExpireFlushes(Step step);
   Register::At At(Step step);
+
+  // membership_removal.cc: members that will not come back.
+  void On(Step step, NodeId from, const HearAsk& message);
+  void On(Step step, NodeId from, const HearAnswer& message);
+  void Inquire(Step step, Wish wish);
+  void EndInquiry(Step step, Inquiry inquiry, NodeId heard, NodeId by);
+  void ExpireInquiries(Step step);
+  void Force(Step step, const Wish& wish);
+  NodeId HeardHere(std::span<const NodeId> nodes) const;
+  bool IsDown(NodeId member) const;
 
   // membership_start.cc: how a node comes into a ring.
   void On(Step step, NodeId from, const SeedProbe& message);
@@ -162,11 +206,14 @@ class Membership {
   std::string SettingsConflict(const ClusterSettings& theirs) const;
   void Yield(Step step, const Address& peer, uint64_t ring);
   void RequestJoin(Step step, const Address& peer, uint64_t ring);
+  NodeId Replaces() const;
   void Refused(Step step, std::string_view text);
   void FinishJoinOp(Step step, std::optional<Status> error);
   void TickWithoutRing(Step step);
 
   bool IsAlone() const { return state_.members.size() == 1; }
+  // Nothing is lost with such a ring. One that was made by force is none: an operator wants it.
+  bool IsEmptyRingOfOne() const { return IsAlone() && !has_data_ && state_.parent_ring_id == 0; }
   NodeId self() const { return options_.id; }
   // A response goes back on the connection its request came from.
   void Say(Step step, NodeId to, bool response, const ControlMessage& message) const;
@@ -178,7 +225,8 @@ class Membership {
   Random* const random_;
   HybridClock* const clock_;
 
-  ClusterState state_;  // ring_id 0: none
+  ClusterState state_;       // ring_id 0: none
+  uint64_t state_hash_ = 0;  // of what was adopted: every digest tells it
   Register register_;
   std::optional<Target> target_;
   bool dirty_ = false;
@@ -187,6 +235,8 @@ class Membership {
   std::vector<NodeId> down_;
 
   std::deque<Wish> wishes_;
+  std::vector<Inquiry> inquiries_;
+  std::vector<NodeId> unaware_;  // that this node, which has left, is gone
   uint64_t next_serial_ = 1;
   uint64_t proposed_serial_ = 0;
   std::vector<FlushWait> flush_waits_;

@@ -85,9 +85,15 @@ void Membership::Decided(Step step, const Register::Decision& decision) {
                      wishes_.front().serial == proposed_serial_ &&
                      wishes_.front().kind == Wish::Kind::kFlush;
   if (flush) AwaitFlush(step, *state);
+  const std::vector<Member> before = state_.members;  // who goes is told so
   Adopt(step, *std::move(state));
-  for (const Member& member : state_.members) {
+  for (const Member& member : before) {
     if (member.id != self()) PushState(step, member.id, false, flush);
+  }
+  for (const Member& member : state_.members) {
+    const bool is_new = std::none_of(before.begin(), before.end(),
+                                     [&](const Member& known) { return known.id == member.id; });
+    if (is_new && member.id != self()) PushState(step, member.id, false, flush);
   }
   ExpireFlushes(step);
 }
@@ -98,18 +104,24 @@ void Membership::AddWish(Wish wish) {
 }
 
 Result<ClusterState> Membership::Apply(const Wish& wish, uint64_t clock, int64_t wall_ms) const {
+  const Author author{self(), wall_ms};
   switch (wish.kind) {
-    case Wish::Kind::kJoin: return WithMember(state_, wish.member, self(), wall_ms);
-    case Wish::Kind::kUpdate: return WithUpdatedMember(state_, wish.member, self(), wall_ms);
+    case Wish::Kind::kJoin: return WithMember(state_, wish.member, wish.replaces, author);
+    case Wish::Kind::kUpdate: return WithUpdatedMember(state_, wish.member, author);
+    case Wish::Kind::kLeave: return WithLeaving(state_, self(), author);
+    case Wish::Kind::kRemove: return WithRemoved(state_, wish.nodes, author);
+    case Wish::Kind::kSettings: return WithSettings(state_, wish.settings, author);
+    case Wish::Kind::kPhase: return WithNextPhase(state_, wish.placement_version, author);
+    case Wish::Kind::kDepart: return WithDeparted(state_, self(), author);
     case Wish::Kind::kFlush: break;
   }
   // A member whose clock runs far ahead must not make the ring forget what is yet to be written.
   const uint64_t latest = HybridClock::FromWall(wall_ms + options_.max_clock_skew_ms);
-  return WithFlush(state_, wish.db, std::min(clock, latest), self(), wall_ms);
+  return WithFlush(state_, wish.db, std::min(clock, latest), author);
 }
 
 Result<void> Membership::MayApply(const Wish& wish) const {
-  if (wish.kind == Wish::Kind::kJoin) return MayJoin(state_, wish.member);
+  if (wish.kind == Wish::Kind::kJoin) return MayJoin(state_, wish.member, wish.replaces);
   const Result<ClusterState> next = Apply(wish, 0, 0);
   if (!next) return tl::unexpected(next.error());
   return {};
@@ -121,12 +133,7 @@ void Membership::Propose(Step step) {
     const Wish wish = wishes_.front();
     if (const Result<void> possible = MayApply(wish); !possible) {
       wishes_.pop_front();
-      const std::string& text = possible.error().message;
-      if (wish.kind == Wish::Kind::kJoin) {
-        Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kRefused, has_data_, text, {}});
-      } else {
-        Log(step, LogLevel::kWarning, "the ring does not take this node's new address: " + text);
-      }
+      Drop(step, wish, possible.error());
       continue;
     }
     proposed_serial_ = wish.serial;
@@ -145,15 +152,57 @@ void Membership::Propose(Step step) {
   }
 }
 
+// The ring does not take it: whoever waits for it is told.
+void Membership::Drop(Step step, const Wish& wish, const Status& why) const {
+  if (wish.client_op_id) step.effects->answers.push_back({*wish.client_op_id, 0, why});
+  switch (wish.kind) {
+    case Wish::Kind::kJoin:
+      Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kRefused, why.message, {}});
+      break;
+    case Wish::Kind::kUpdate:
+      Log(step, LogLevel::kWarning,
+          "the ring does not take this node's new address: " + why.message);
+      break;
+    default: break;
+  }
+}
+
+bool Membership::HasComeTrue(const Wish& wish) const {
+  const Member* known = state_.Find(wish.member.id);
+  switch (wish.kind) {
+    case Wish::Kind::kJoin: return known != nullptr;
+    case Wish::Kind::kUpdate: {
+      Member wanted = wish.member;
+      if (known != nullptr) wanted.status = known->status;
+      return known != nullptr && *known == wanted;
+    }
+    case Wish::Kind::kLeave: return state_.Find(self())->status == MemberStatus::kLeaving;
+    case Wish::Kind::kRemove:
+      return std::none_of(wish.nodes.begin(), wish.nodes.end(),
+                          [this](NodeId node) { return state_.Find(node) != nullptr; });
+    case Wish::Kind::kSettings: {
+      const ClusterSettings& now = state_.settings;
+      const auto is = [](uint8_t wanted, uint8_t in_force) {
+        return wanted == 0 || wanted == in_force;
+      };
+      return is(wish.settings.n, now.n) && is(wish.settings.r, now.r) && is(wish.settings.w, now.w);
+    }
+    case Wish::Kind::kPhase: return state_.placement_version != wish.placement_version;
+    case Wish::Kind::kDepart: return state_.Find(self())->status != MemberStatus::kLeaving;
+    case Wish::Kind::kFlush: break;  // AwaitFlush knows
+  }
+  return false;
+}
+
 // Drops the wishes that have come true.
 void Membership::Settle(Step step) {
   std::string state;
   std::erase_if(wishes_, [&](const Wish& wish) {
-    const Member* known = state_.Find(wish.member.id);
-    if (wish.kind == Wish::Kind::kUpdate) return known != nullptr && *known == wish.member;
-    if (wish.kind != Wish::Kind::kJoin || known == nullptr) return false;
+    if (!HasComeTrue(wish)) return false;
+    if (wish.client_op_id) step.effects->answers.push_back({*wish.client_op_id, 0, Done{}});
+    if (wish.kind != Wish::Kind::kJoin) return true;
     if (state.empty()) EncodeState(state_, &state);
-    Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
+    Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kJoined, {}, state});
     return true;
   });
 }
@@ -161,10 +210,10 @@ void Membership::Settle(Step step) {
 void Membership::ExpireWishes(Step step) {
   std::erase_if(wishes_, [&](const Wish& wish) {
     if (step.now.mono_us < wish.deadline_us) return false;
-    if (wish.kind == Wish::Kind::kFlush) {
+    if (wish.client_op_id) {
       const auto bounded = [](size_t n) { return static_cast<uint8_t>(std::min<size_t>(n, 255)); };
       const bool asked = wish.serial == proposed_serial_;
-      step.effects->answers.push_back({wish.client_op_id, 0,
+      step.effects->answers.push_back({*wish.client_op_id, 0,
                                        NoQuorum{'W', bounded(register_.majority()),
                                                 bounded(asked ? register_.answered() : 1)}});
     }
@@ -176,11 +225,10 @@ void Membership::ExpireWishes(Step step) {
 // The flush at the head of the wishes is decided: its client waits for the live members.
 void Membership::AwaitFlush(Step step, const ClusterState& state) {
   FlushWait wait{
-      wishes_.front().client_op_id, state.epoch, step.in_ms(options_.replica_timeout_ms), {}};
+      *wishes_.front().client_op_id, state.epoch, step.in_ms(options_.replica_timeout_ms), {}};
   wishes_.pop_front();
   for (const Member& member : state.members) {
-    const bool down = std::find(down_.begin(), down_.end(), member.id) != down_.end();
-    if (member.id != self() && !down) wait.unaware.push_back(member.id);
+    if (member.id != self() && !IsDown(member.id)) wait.unaware.push_back(member.id);
   }
   flush_waits_.push_back(std::move(wait));
 }
@@ -207,10 +255,48 @@ void Membership::Flush(Now now, uint64_t client_op_id, std::optional<uint32_t> d
     effects->answers.push_back({client_op_id, 0, Loading{}});
     return;
   }
-  Wish wish{Wish::Kind::kFlush, 0, step.in_ms(2 * options_.replica_timeout_ms), {}};
-  wish.db = db.value_or(kAllDbs);
-  wish.client_op_id = client_op_id;
-  AddWish(std::move(wish));
+  AddWish({.kind = Wish::Kind::kFlush,
+           .deadline_us = step.in_ms(2 * options_.replica_timeout_ms),
+           .client_op_id = client_op_id,
+           .db = db.value_or(kAllDbs)});
+  Propose(step);
+}
+
+void Membership::Leave(Now now, uint64_t client_op_id, Effects* effects) {
+  const Step step{now, effects};
+  AddWish({.kind = Wish::Kind::kLeave,
+           .deadline_us = step.in_ms(2 * options_.replica_timeout_ms),
+           .client_op_id = client_op_id});
+  Settle(step);  // it may be leaving already
+  Propose(step);
+}
+
+void Membership::Set(Now now, uint64_t client_op_id, const QuorumSettings& settings,
+                     Effects* effects) {
+  const Step step{now, effects};
+  AddWish({.kind = Wish::Kind::kSettings,
+           .deadline_us = step.in_ms(2 * options_.replica_timeout_ms),
+           .client_op_id = client_op_id,
+           .settings = settings});
+  Settle(step);
+  Propose(step);
+}
+
+void Membership::EndPhase(Now now, uint64_t placement_version, Effects* effects) {
+  const Step step{now, effects};
+  const auto wished = [&](const Wish& wish) {
+    return wish.kind == Wish::Kind::kPhase && wish.placement_version == placement_version;
+  };
+  if (std::any_of(wishes_.begin(), wishes_.end(), wished)) return;
+  AddWish({.kind = Wish::Kind::kPhase, .placement_version = placement_version});
+  Propose(step);
+}
+
+void Membership::Depart(Now now, Effects* effects) {
+  const Step step{now, effects};
+  const auto wished = [](const Wish& wish) { return wish.kind == Wish::Kind::kDepart; };
+  if (std::any_of(wishes_.begin(), wishes_.end(), wished)) return;
+  AddWish({.kind = Wish::Kind::kDepart});
   Propose(step);
 }
 
@@ -225,23 +311,23 @@ void Membership::WishToUpdateSelf(Step step) {
     if (wish.kind == Wish::Kind::kUpdate) return;
   }
   Log(step, LogLevel::kNotice, "this node's address, zone or weight is new: telling the ring");
-  AddWish(Wish{Wish::Kind::kUpdate, 0, INT64_MAX, std::move(wanted)});
+  AddWish({.kind = Wish::Kind::kUpdate, .member = std::move(wanted)});
 }
 
 void Membership::On(Step step, NodeId from, const JoinRequest& request) {
   if (from == self() || request.member.id != from) return;
   if (!ready() || request.ring != state_.ring_id) {
-    Say(step, from, true, JoinAnswer{JoinStatus::kOtherRing, has_data_, {}, {}});
+    Say(step, from, true, JoinAnswer{JoinStatus::kOtherRing, {}, {}});
     return;
   }
   if (state_.Find(from) != nullptr) {
     std::string state;
     EncodeState(state_, &state);
-    Say(step, from, true, JoinAnswer{JoinStatus::kJoined, has_data_, {}, state});
+    Say(step, from, true, JoinAnswer{JoinStatus::kJoined, {}, state});
     return;
   }
-  if (Result<void> may = MayJoin(state_, request.member); !may) {
-    Say(step, from, true, JoinAnswer{JoinStatus::kRefused, has_data_, may.error().message, {}});
+  if (Result<void> may = MayJoin(state_, request.member, request.replaces); !may) {
+    Say(step, from, true, JoinAnswer{JoinStatus::kRefused, may.error().message, {}});
     return;
   }
   const int64_t deadline_us = step.in_ms(kForgetJoinerMs);
@@ -251,7 +337,12 @@ void Membership::On(Step step, NodeId from, const JoinRequest& request) {
     return;
   }
   if (wishes_.size() >= kMaxWishes) return;  // it asks again
-  AddWish(Wish{Wish::Kind::kJoin, 0, deadline_us, request.member});
+  Wish wish{.kind = Wish::Kind::kJoin,
+            .deadline_us = deadline_us,
+            .member = request.member,
+            .replaces = request.replaces};
+  if (request.replaces != 0) return Inquire(step, std::move(wish));
+  AddWish(std::move(wish));
 }
 
 }  // namespace cartwheel

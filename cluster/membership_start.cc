@@ -90,6 +90,7 @@ void Membership::Probe(Step step, const Address& address) {
   probe.members = state_.members.size();
   probe.has_data = has_data_;
   probe.joining = join_op_.has_value();
+  probe.replaces = Replaces();
   step.effects->sends_to_address.push_back({address, EncodeControl(probe)});
 }
 
@@ -165,7 +166,7 @@ void Membership::On(Step step, NodeId from, const SeedProbe& probe) {
     asker.id = from;
     asker.host = probe.host;
     asker.bus_port = probe.bus_port;
-    const Result<void> may = MayJoin(state_, asker);
+    const Result<void> may = MayJoin(state_, asker, probe.replaces);
     if (!may && state_.Find(from) == nullptr) refusal = may.error().message;
     answer.refusal = refusal;
   } else {
@@ -250,7 +251,11 @@ std::string Membership::SettingsConflict(const ClusterSettings& theirs) const {
                        theirs.partitions);
   }
   if (options_.placement_given && mine.placement != theirs.placement) {
-    return "placement is not that of the ring to join";
+    const auto name = [](PlacementStrategy p) {
+      return p == PlacementStrategy::kEqual ? "equal" : "tokens";
+    };
+    return fmt::format("placement is {} here and {} in the ring to join", name(mine.placement),
+                       name(theirs.placement));
   }
   if (options_.partitioner_given && mine.partitioner != theirs.partitioner) {
     const auto name = [](Partitioner p) { return p == Partitioner::kSlot ? "slot" : "md5"; };
@@ -259,6 +264,9 @@ std::string Membership::SettingsConflict(const ClusterSettings& theirs) const {
   }
   return {};
 }
+
+// Whose place this node wants: by the operator's last word, or as it was started.
+NodeId Membership::Replaces() const { return join_op_ ? join_op_->replaces : options_.replaces; }
 
 void Membership::RequestJoin(Step step, const Address& peer, uint64_t ring) {
   if (step.now.mono_us < next_request_us_) return;
@@ -271,6 +279,7 @@ void Membership::RequestJoin(Step step, const Address& peer, uint64_t ring) {
   request.ring = ring;
   request.member = options_.self;
   request.member.id = self();
+  request.replaces = Replaces();
   step.effects->sends_to_address.push_back({peer, EncodeControl(request)});
 }
 
@@ -279,7 +288,7 @@ void Membership::On(Step step, NodeId, const JoinAnswer& answer) {
   if (answer.status == JoinStatus::kRefused) Refused(step, answer.text);
   if (answer.status != JoinStatus::kJoined) return;
   Result<ClusterState> state = DecodeState(answer.state);
-  if (state) Learn(step, *std::move(state), answer.has_data);
+  if (state) Learn(step, *std::move(state));
 }
 
 // The ring does not take this node: it has a ring of one again, or is as if freshly started.
@@ -303,13 +312,13 @@ void Membership::Refused(Step step, std::string_view text) {
 
 // Only a ring of one that holds nothing gives itself up. Of two such the larger id does.
 bool Membership::ShouldYieldTo(uint64_t ring, uint64_t members, bool has_data) const {
-  if (!IsAlone() || has_data_) return false;
+  if (!IsEmptyRingOfOne()) return false;
   return members > 1 || has_data || ring < state_.ring_id;
 }
 
 void Membership::MetOtherRing(Step step, const Address& asked, const SeedAnswer& answer) {
   const bool it_yields = answer.members == 1 && !answer.has_data &&
-                         !(IsAlone() && !has_data_ && answer.ring < state_.ring_id);
+                         !(IsEmptyRingOfOne() && answer.ring < state_.ring_id);
   if (it_yields || answer.joining) return;
   std::string why = "neither is empty";
   if (ShouldYieldTo(answer.ring, answer.members, answer.has_data)) {
@@ -331,9 +340,7 @@ void Membership::Yield(Step step, const Address& peer, uint64_t ring) {
       fmt::format("gave up the empty ring {:016x} for ring {:016x} of {}", state_.ring_id, ring,
                   ToString(peer)));
   for (const Wish& wish : wishes_) {
-    if (wish.kind == Wish::Kind::kFlush) {
-      step.effects->answers.push_back({wish.client_op_id, 0, Loading{}});
-    }
+    if (wish.client_op_id) step.effects->answers.push_back({*wish.client_op_id, 0, Loading{}});
   }
   wishes_.clear();
   register_.Close();
@@ -349,7 +356,8 @@ void Membership::Yield(Step step, const Address& peer, uint64_t ring) {
 
 // --- DYN.JOIN ---
 
-void Membership::Join(Now now, uint64_t client_op_id, const Address& peer, Effects* effects) {
+void Membership::Join(Now now, uint64_t client_op_id, const JoinOperation& operation,
+                      Effects* effects) {
   const Step step{now, effects};
   const auto refuse = [&](std::string text) {
     effects->answers.push_back({client_op_id, 0, Status{ErrorCode::kInvalid, std::move(text)}});
@@ -361,7 +369,8 @@ void Membership::Join(Now now, uint64_t client_op_id, const Address& peer, Effec
   }
   if (has_data_) return refuse("this node holds data: rings that hold data are never mixed");
   if (!ready()) target_.reset();  // the operator knows better whom to ask
-  join_op_ = JoinOp{client_op_id, peer, step.in_ms(2 * options_.replica_timeout_ms)};
+  join_op_ = JoinOp{client_op_id, operation.peer, operation.replaces,
+                    step.in_ms(2 * options_.replica_timeout_ms)};
   ProbeAll(step);
 }
 

@@ -10,11 +10,8 @@
 namespace cartwheel {
 
 bool MerkleTree::Shares(uint32_t partition) const {
-  const auto replicas = ring_->Replicas(ring_->FirstSlot(partition));
-  const auto holds = [&](NodeId node) {
-    return std::find(replicas.begin(), replicas.end(), node) != replicas.end();
-  };
-  return holds(one_) && holds(other_);
+  const uint16_t slot = ring_->FirstSlot(partition);
+  return ring_->HasFetched(slot, one_) && ring_->HasFetched(slot, other_);
 }
 
 bool MerkleTree::Has(TreeLevel level, uint64_t index) const {

@@ -24,7 +24,8 @@ inline constexpr Position LastOfLeaf(uint32_t leaf) {
 
 class MerkleTree {
  public:
-  // Of what both nodes replicate. `engine` and `ring` outlive the view.
+  // Of what both nodes hold; what one still fetches comes by transfer, once and at its rate
+  // (cluster/transfer.h). `engine` and `ring` outlive the view.
   MerkleTree(const StorageEngine* engine, const Ring* ring, NodeId one, NodeId other)
       : engine_(engine), ring_(ring), one_(one), other_(other) {}
 

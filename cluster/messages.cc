@@ -107,6 +107,7 @@ constexpr uint64_t kMayPass = 2;
 // Flags of a MergeRequest.
 constexpr uint64_t kExchange = 1;
 constexpr uint64_t kSynced = 2;
+constexpr uint64_t kCompared = 4;
 }  // namespace
 
 void Encode(const ReadRequest& m, std::string* out) {
@@ -116,7 +117,8 @@ void Encode(const ReadRequest& m, std::string* out) {
 }
 void Encode(const ReadResponse& m, std::string* out) {
   const auto status = static_cast<uint64_t>(m.status);
-  const Head head = Head(m.kType).Number(m.request).Number(status | (m.behind ? kBehind : 0));
+  const Head head =
+      Head(m.kType).Number(m.request).Number(status | (m.behind ? kBehind : 0)).Number(m.placement);
   if (m.status == ReadStatus::kObject) {
     AppendFrame(head, {m.object}, out);
   } else {
@@ -147,14 +149,16 @@ void Encode(const MintResponse& m, std::string* out) {
   AppendFrame(Head(m.kType)
                   .Number(m.request)
                   .Number(static_cast<uint64_t>(m.status))
-                  .Number(m.fresh ? 1 : 0),
+                  .Number(m.fresh ? 1 : 0)
+                  .Number(m.placement),
               {m.object, m.error}, out);
 }
 void Encode(const MergeRequest& m, std::string* out) {
   AppendFrame(Head(m.kType)
                   .Number(m.request)
                   .Number(m.epoch)
-                  .Number((m.exchange ? kExchange : 0) | (m.synced ? kSynced : 0))
+                  .Number((m.exchange ? kExchange : 0) | (m.synced ? kSynced : 0) |
+                          (m.compared ? kCompared : 0))
                   .Number(m.db)
                   .Number(m.stamp.run)
                   .Number(Unsigned(m.stamp.sent_us))
@@ -162,7 +166,8 @@ void Encode(const MergeRequest& m, std::string* out) {
               {m.key, m.object}, out);
 }
 void Encode(const MergeResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.stored ? 1 : 0), {}, out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.stored ? 1 : 0).Number(m.placement), {},
+              out);
 }
 void Encode(const UpdateRequest& m, std::string* out) {
   AppendFrame(Head(m.kType)
@@ -190,7 +195,8 @@ void Encode(const UpdateResponse& m, std::string* out) {
                   .Number(Unsigned(m.result.integer))
                   .Number(m.sloppy ? 1 : 0)
                   .Number(m.result.changed ? 1 : 0)
-                  .Number(m.result.fresh ? 1 : 0),
+                  .Number(m.result.fresh ? 1 : 0)
+                  .Number(m.placement),
               {m.result.text}, out);
 }
 void Encode(const ScanRequest& m, std::string* out) {
@@ -209,14 +215,15 @@ void Encode(const ScanResponse& m, std::string* out) {
     PutBytes(&entries, entry.key);
     PutBytes(&entries, entry.object);
   }
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.failed ? 1 : 0).Number(m.next), {entries},
-              out);
+  AppendFrame(
+      Head(m.kType).Number(m.request).Number(m.failed ? 1 : 0).Number(m.next).Number(m.placement),
+      {entries}, out);
 }
 void Encode(const CountRequest& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.db), {m.partitions}, out);
 }
 void Encode(const CountResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request), {m.counts}, out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.placement), {m.counts}, out);
 }
 void Encode(const Ping& m, std::string* out) {
   AppendFrame(Head(m.kType)
@@ -234,7 +241,7 @@ void Encode(const HoldsRequest& m, std::string* out) {
               out);
 }
 void Encode(const HoldsResponse& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.holds ? 1 : 0), {}, out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.holds ? 1 : 0).Number(m.placement), {}, out);
 }
 void Encode(const ReapRequest& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.entries}, out);
@@ -252,7 +259,8 @@ void Encode(const TreeRequest& m, std::string* out) {
                   .Number(m.epoch)
                   .Number(static_cast<uint64_t>(m.level))
                   .Number(m.catching_up ? 1 : 0)
-                  .Place(m.from),
+                  .Place(m.from)
+                  .Number(m.placement),
               {m.entries}, out);
 }
 void Encode(const TreeResponse& m, std::string* out) {
@@ -264,7 +272,28 @@ void Encode(const TreeResponse& m, std::string* out) {
               {m.groups}, out);
 }
 void Encode(const FetchRequest& m, std::string* out) {
-  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.positions}, out);
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch).Number(m.placement), {m.positions},
+              out);
+}
+void Encode(const TransferRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(m.epoch)
+                  .Number(m.placement)
+                  .Place(m.from)
+                  .Number(m.most_bytes),
+              {m.slots}, out);
+}
+void Encode(const TransferResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType)
+                  .Number(m.request)
+                  .Number(static_cast<uint64_t>(m.status))
+                  .Number((m.behind ? 1 : 0) | (m.more ? 2 : 0))
+                  .Place(m.next),
+              {m.objects}, out);
+}
+void Encode(const MotionReport& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.epoch).Number(m.placement), {}, out);
 }
 void Encode(const Publish& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.epoch).Number(m.sharded ? 1 : 0), {m.channel, m.message}, out);
@@ -291,6 +320,7 @@ bool Decode(Fields fields, ReadResponse* m) {
   const uint64_t status = in.Number();
   m->behind = (status & kBehind) != 0;
   m->status = static_cast<ReadStatus>(status & ~kBehind);
+  m->placement = in.Number();
   if (m->status > ReadStatus::kFailed) return false;
   if (m->status == ReadStatus::kObject) m->object = in.Field();
   return in.ok();
@@ -330,6 +360,7 @@ bool Decode(Fields fields, MintResponse* m) {
   m->request = in.Number();
   m->status = in.Small<MintStatus>(static_cast<uint64_t>(MintStatus::kPassed));
   m->fresh = in.Flag();
+  m->placement = in.Number();
   m->object = in.Field();
   m->error = in.Field();
   return in.ok();
@@ -341,6 +372,7 @@ bool Decode(Fields fields, MergeRequest* m) {
   const uint64_t flags = in.Number();
   m->exchange = (flags & kExchange) != 0;
   m->synced = (flags & kSynced) != 0;
+  m->compared = (flags & kCompared) != 0;
   m->db = in.Small<uint32_t>(kMaxDb);
   m->stamp = in.ReadStamp();
   m->hint_for = in.Number();
@@ -352,6 +384,7 @@ bool Decode(Fields fields, MergeResponse* m) {
   Parts in(fields);
   m->request = in.Number();
   m->stored = in.Flag();
+  m->placement = in.Number();
   return in.ok();
 }
 bool Decode(Fields fields, UpdateRequest* m) {
@@ -373,7 +406,7 @@ bool Decode(Fields fields, UpdateRequest* m) {
 bool Decode(Fields fields, UpdateResponse* m) {
   Parts in(fields);
   m->request = in.Number();
-  m->status = in.Small<UpdateStatus>(static_cast<uint64_t>(UpdateStatus::kFull));
+  m->status = in.Small<UpdateStatus>(static_cast<uint64_t>(UpdateStatus::kElsewhere));
   m->which = in.Small<char>(127);
   m->needed = in.Small<uint8_t>(UINT8_MAX);
   m->answered = in.Small<uint8_t>(UINT8_MAX);
@@ -383,6 +416,7 @@ bool Decode(Fields fields, UpdateResponse* m) {
   m->sloppy = in.Flag();
   m->result.changed = in.Flag();
   m->result.fresh = in.Flag();
+  m->placement = in.Number();
   m->result.text = in.Field();
   return in.ok();
 }
@@ -401,6 +435,7 @@ bool Decode(Fields fields, ScanResponse* m) {
   m->request = in.Number();
   m->failed = in.Flag();
   m->next = in.Small<uint64_t>(kCursorEnd);
+  m->placement = in.Number();
   Reader entries(in.Field());
   while (entries.ok() && !entries.done()) {
     const std::string_view key = entries.Bytes();
@@ -421,6 +456,7 @@ bool Decode(Fields fields, CountRequest* m) {
 bool Decode(Fields fields, CountResponse* m) {
   Parts in(fields);
   m->request = in.Number();
+  m->placement = in.Number();
   m->counts = in.Field();
   return in.ok();
 }
@@ -449,6 +485,7 @@ bool Decode(Fields fields, HoldsResponse* m) {
   Parts in(fields);
   m->request = in.Number();
   m->holds = in.Flag();
+  m->placement = in.Number();
   return in.ok();
 }
 bool Decode(Fields fields, ReapRequest* m) {
@@ -478,6 +515,7 @@ bool Decode(Fields fields, TreeRequest* m) {
   m->level = in.Small<TreeLevel>(static_cast<uint64_t>(TreeLevel::kLeaf));
   m->catching_up = in.Number() != 0;
   m->from = in.Place();
+  m->placement = in.Number();
   m->entries = in.Field();
   return in.ok();
 }
@@ -494,7 +532,35 @@ bool Decode(Fields fields, FetchRequest* m) {
   Parts in(fields);
   m->request = in.Number();
   m->epoch = in.Number();
+  m->placement = in.Number();
   m->positions = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, TransferRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->placement = in.Number();
+  m->from = in.Place();
+  m->most_bytes = in.Number();
+  m->slots = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, TransferResponse* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->status = in.Small<TransferStatus>(static_cast<uint64_t>(TransferStatus::kLater));
+  const uint64_t flags = in.Number();
+  m->behind = (flags & 1) != 0;
+  m->more = (flags & 2) != 0;
+  m->next = in.Place();
+  m->objects = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, MotionReport* m) {
+  Parts in(fields);
+  m->epoch = in.Number();
+  m->placement = in.Number();
   return in.ok();
 }
 bool Decode(Fields fields, Publish* m) {

@@ -39,6 +39,7 @@ struct ReadResponse {
   uint64_t request = 0;
   ReadStatus status = ReadStatus::kNothing;
   bool behind = false;      // may lack what was acknowledged: does not count (cluster/catch_up.h)
+  uint64_t placement = 0;   // that the answering node knows
   std::string_view object;  // with kObject, encoded
 };
 
@@ -82,6 +83,7 @@ struct MintResponse {
   uint64_t request = 0;
   MintStatus status = MintStatus::kFailed;
   bool fresh = false;       // Minted::fresh
+  uint64_t placement = 0;   // that the answering node knows
   std::string_view object;  // the delta with empty bytes, encoded
   std::string_view error;
 };
@@ -93,6 +95,7 @@ struct MergeRequest {
   uint64_t epoch = 0;
   bool exchange = false;  // when the merge holds more than this, send it back (without `exchange`)
   bool synced = false;    // answer when it is on the disk, whatever the fsync policy
+  bool compared = false;  // a comparison found it to differ: all that the sender has
   NodeId hint_for = 0;    // keep it for that node (Dynamo, section 4.6); 0: it is the asked node's
   Stamp stamp;
   uint32_t db = 0;
@@ -103,6 +106,7 @@ struct MergeResponse {
   static constexpr uint8_t kType = 17;
   uint64_t request = 0;
   bool stored = false;
+  uint64_t placement = 0;  // that the answering node knows
 };
 
 // A read-modify-write, sent to the key's first live node. One that waited long is refused.
@@ -122,7 +126,8 @@ enum class UpdateStatus : uint8_t {
   kNoQuorum = 1,
   kFailed = 2,
   kTooMany = 3,
-  kFull = 4
+  kFull = 4,
+  kElsewhere = 5  // another node is the key's first: nothing was done
 };
 struct UpdateResponse {
   static constexpr uint8_t kType = 19;
@@ -131,8 +136,9 @@ struct UpdateResponse {
   char which = 'R';  // with kNoQuorum
   uint8_t needed = 0;
   uint8_t answered = 0;
-  bool sloppy = false;  // fallbacks made up its quorums
-  UpdateResult result;  // with kFailed and kTooMany, text says why
+  bool sloppy = false;     // fallbacks made up its quorums
+  uint64_t placement = 0;  // that the answering node knows
+  UpdateResult result;     // with kFailed and kTooMany, text says why
 };
 
 // Keys of a run of slots from a cursor on.
@@ -153,7 +159,8 @@ struct ScanResponse {
   };
   uint64_t request = 0;
   bool failed = false;
-  uint64_t next = 0;  // everything before this cursor was listed
+  uint64_t next = 0;       // everything before this cursor was listed
+  uint64_t placement = 0;  // that the answering node knows
   std::vector<Entry> entries;
 };
 
@@ -168,6 +175,7 @@ struct CountRequest {
 struct CountResponse {
   static constexpr uint8_t kType = 23;
   uint64_t request = 0;
+  uint64_t placement = 0;   // that the answering node knows
   std::string_view counts;  // varints, in the order of the partitions
 };
 
@@ -197,6 +205,7 @@ struct HoldsResponse {
   static constexpr uint8_t kType = 51;
   uint64_t request = 0;
   bool holds = false;
+  uint64_t placement = 0;  // that the answering node knows
 };
 
 // May these dead versions be dropped (cluster/reaper.h)? Asks every member; `entries` is a list of
@@ -229,6 +238,7 @@ struct TreeRequest {
   uint64_t epoch = 0;
   TreeLevel level = TreeLevel::kRoot;
   bool catching_up = false;  // the asker needs what it learns (cluster/catch_up.h)
+  uint64_t placement = 0;    // both must know the same
   Position from;             // with kLeaf: what is before this was compared
   std::string_view entries;  // TreeEntry, ascending by index
 };
@@ -252,7 +262,41 @@ struct FetchRequest {
   static constexpr uint8_t kType = 28;
   uint64_t request = 0;
   uint64_t epoch = 0;
+  uint64_t placement = 0;
   std::string_view positions;  // kPositionBytes each
+};
+
+// A gainer fetches what it is to hold (cluster/transfer.h): "what do you have of these slots that I
+// have not?"
+struct TransferRequest {
+  static constexpr uint8_t kType = 56;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  uint64_t placement = 0;   // both must know the same
+  Position from;            // what is before this was given
+  uint64_t most_bytes = 0;  // of the answer, about
+  std::string_view slots;   // SlotSums, ascending
+};
+enum class TransferStatus : uint8_t {
+  kGiven = 0,
+  kRefused = 1,  // knows another placement, or cannot read
+  kLater = 2,    // has spent its transfer-rate
+};
+struct TransferResponse {
+  static constexpr uint8_t kType = 57;
+  uint64_t request = 0;
+  TransferStatus status = TransferStatus::kRefused;
+  bool behind = false;       // may lack what was acknowledged: does not count
+  bool more = false;         // only what is before `next` is given
+  Position next;             // when there is more
+  std::string_view objects;  // TransferObject
+};
+
+// "My part of this phase of the motion is done" (cluster/motion.h).
+struct MotionReport {
+  static constexpr uint8_t kType = 58;
+  uint64_t epoch = 0;
+  uint64_t placement = 0;
 };
 
 // A client of the sender has published this.
@@ -290,6 +334,9 @@ void Encode(const ReapCommit& message, std::string* out);
 void Encode(const TreeRequest& message, std::string* out);
 void Encode(const TreeResponse& message, std::string* out);
 void Encode(const FetchRequest& message, std::string* out);
+void Encode(const TransferRequest& message, std::string* out);
+void Encode(const TransferResponse& message, std::string* out);
+void Encode(const MotionReport& message, std::string* out);
 void Encode(const Publish& message, std::string* out);
 
 // The fields of a frame that came.
@@ -324,6 +371,9 @@ bool Decode(Fields fields, ReapCommit* message);
 bool Decode(Fields fields, TreeRequest* message);
 bool Decode(Fields fields, TreeResponse* message);
 bool Decode(Fields fields, FetchRequest* message);
+bool Decode(Fields fields, TransferRequest* message);
+bool Decode(Fields fields, TransferResponse* message);
+bool Decode(Fields fields, MotionReport* message);
 bool Decode(Fields fields, Publish* message);
 
 enum class Decoding { kDone, kMalformed, kUnknownType };
@@ -360,6 +410,9 @@ Decoding DecodeData(Fields fields, Visit&& visit) {
     case TreeRequest::kType: return decode(TreeRequest());
     case TreeResponse::kType: return decode(TreeResponse());
     case FetchRequest::kType: return decode(FetchRequest());
+    case TransferRequest::kType: return decode(TransferRequest());
+    case TransferResponse::kType: return decode(TransferResponse());
+    case MotionReport::kType: return decode(MotionReport());
     case Publish::kType: return decode(Publish());
     default: return Decoding::kUnknownType;
   }

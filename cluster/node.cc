@@ -14,11 +14,13 @@
 #include "cluster/handoff.h"
 #include "cluster/membership.h"
 #include "cluster/messages.h"
+#include "cluster/motion.h"
 #include "cluster/node_context.h"
 #include "cluster/range_coordinator.h"
 #include "cluster/reaper.h"
 #include "cluster/replica_service.h"
 #include "cluster/scrub.h"
+#include "cluster/transfer.h"
 
 namespace cartwheel {
 namespace {
@@ -58,6 +60,12 @@ constexpr bool kIsRequest = requires(const Message& message) {
   message.epoch;
 };
 
+// An answer of a node that knows that placement.
+template <typename Message>
+constexpr bool kTellsPlacement = !kIsRequest<Message> && requires(const Message& message) {
+  message.placement;
+};
+
 }  // namespace
 
 struct Node::Parts {
@@ -70,6 +78,8 @@ struct Node::Parts {
         handoff(&context),
         reaper(&context, &handoff),
         anti_entropy(&context),
+        transfer(&context),
+        motion(&context, &membership, &transfer, &coordinator),
         expiry(&context.replica),
         scrub(&context.replica, &context.counters) {}
 
@@ -147,17 +157,27 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId from, const FetchRequest& m) {
     anti_entropy.OnFetchRequest(turn, from, m);
   }
+  void On(const Turn& turn, NodeId from, const TransferRequest& m) {
+    transfer.OnRequest(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const TransferResponse& m) {
+    transfer.OnResponse(turn, from, m);
+  }
+  void On(const Turn& turn, NodeId from, const MotionReport& m) { motion.OnReport(turn, from, m); }
 
   // A ring of one that holds data is never given up: membership must know before it acts.
   void NoteData() {
     if (membership.state().members.size() > 1) return;
     membership.SetHasData(context.replica.engine()->stats().records > 0);
   }
+  // It is no member any more: what its clients asked for before is brought to its end.
+  bool FinishesOnly() const { return membership.removed() && context.ring.has_value(); }
   void NoticePause(const Turn& turn);
   void LogManySiblings(const Turn& turn);
   Ping MakePing(const Now& now);
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
+  void MovePlacement(const Turn& turn, uint64_t before);
   void SweepSlice(uint32_t budget);
   void SweepBeforeCount();
   std::string ControlImage();
@@ -173,11 +193,14 @@ struct Node::Parts {
   Handoff handoff;
   Reaper reaper;
   AntiEntropy anti_entropy;
+  Transfer transfer;
+  Motion motion;
   ExpirySweep expiry;
   Scrub scrub;
 
   uint64_t adopted_ring = 0;
   uint64_t adopted_epoch = 0;
+  uint64_t adopted_placement = 0;
   std::map<uint32_t, uint64_t> adopted_flushes;
   std::vector<Sweep> sweeps;
   int64_t sweep_us = 0;
@@ -190,7 +213,7 @@ struct Node::Parts {
 void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
   if (auto* join = std::get_if<JoinOperation>(&op.operation)) {
     NoteData();
-    membership.Join(turn.now, op.id, join->peer, turn.effects);
+    membership.Join(turn.now, op.id, *join, turn.effects);
     return;
   }
   if (!membership.ready()) {
@@ -202,6 +225,12 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
         using Operation = std::decay_t<decltype(operation)>;
         if constexpr (std::is_same_v<Operation, FlushOperation>) {
           membership.Flush(turn.now, op.id, operation.db, turn.effects);
+        } else if constexpr (std::is_same_v<Operation, LeaveOperation>) {
+          membership.Leave(turn.now, op.id, turn.effects);
+        } else if constexpr (std::is_same_v<Operation, RemoveOperation>) {
+          membership.Remove(turn.now, op.id, operation, turn.effects);
+        } else if constexpr (std::is_same_v<Operation, SettingsOperation>) {
+          membership.Set(turn.now, op.id, operation.settings, turn.effects);
         } else if constexpr (std::is_same_v<Operation, CountOperation>) {
           SweepBeforeCount();
           ranges.Start(turn, op.id, operation);
@@ -243,13 +272,16 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     if constexpr (std::is_same_v<Message, Ping>) {
       context.transit.Waited(frame.from, message.stamp, turn.now.mono_us);
     }
-    if (!membership.ready()) return;
+    if (!membership.ready() && (kIsRequest<Message> || !FinishesOnly())) return;
     if constexpr (kIsRequest<Message>) {
       if (message.epoch != context.epoch()) {
         membership.SawEpoch(turn.now, frame.from, message.epoch, turn.effects);
       }
     } else {
       context.liveness.Answered(frame.from, turn.now.mono_us);
+    }
+    if constexpr (kTellsPlacement<Message>) {
+      membership.SawPlacement(turn.now, frame.from, message.placement, turn.effects);
     }
     On(turn, frame.from, message);
   });
@@ -260,12 +292,15 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
 void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   NoteData();
   membership.Tick(turn.now, turn.effects);
-  if (!membership.ready()) return;
+  if (!membership.ready() && !FinishesOnly()) return;
   coordinator.Tick(turn);
   ranges.Tick(turn);
+  if (!membership.ready()) return;
   handoff.Tick(turn);
   reaper.Tick(turn);
   anti_entropy.Tick(turn);
+  transfer.Tick(turn);
+  motion.Tick(turn);
   expiry.Tick(turn.now, &turn.effects->expired);
   scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
@@ -282,6 +317,7 @@ void Node::Parts::Dispatch(const Turn& turn, const LinkLost& link) {
   coordinator.OnPeerLost(turn, link.peer);
   ranges.OnPeerLost(turn, link.peer);
   anti_entropy.OnPeerLost(turn, link.peer);
+  transfer.OnPeerLost(turn, link.peer);
 }
 
 // Ticks come at least every probe interval: a longer silence was our own (a stopped process, a
@@ -323,16 +359,15 @@ void Node::Parts::Probe(const Turn& turn) {
 
 void Node::Parts::AdoptState(const Turn& turn) {
   const ClusterState& state = membership.state();
-  if (!membership.ready()) return;
+  if (!membership.ready() && !FinishesOnly()) return;
   if (state.ring_id == adopted_ring && state.epoch == adopted_epoch) return;
+  const bool moved = state.ring_id != adopted_ring || state.placement_version != adopted_placement;
   adopted_ring = state.ring_id;
   adopted_epoch = state.epoch;
   context.state = &state;
   context.ring.emplace(state);
-  coordinator.ForgetCompared();
   context.liveness.SetMembers(state.members, turn.now.mono_us);
-  handoff.OnRingChanged(turn.now);
-  anti_entropy.OnRingChanged(turn);
+  if (moved) MovePlacement(turn, std::exchange(adopted_placement, state.placement_version));
   for (const auto& [db, flushed_before] : state.flushed_before) {
     uint64_t& known = adopted_flushes[db];
     if (known >= flushed_before) continue;
@@ -341,6 +376,18 @@ void Node::Parts::AdoptState(const Turn& turn) {
   }
   SweepSlice(kSweepRecords);
   turn.effects->ring_changed = true;
+}
+
+void Node::Parts::MovePlacement(const Turn& turn, uint64_t before) {
+  // What was compared was not what is to be compared now.
+  if (context.catch_up.may_have_lost()) context.catch_up.Lose();
+  coordinator.ForgetCompared();
+  handoff.OnPlacementChanged(turn.now);
+  anti_entropy.OnPlacementChanged(turn);
+  transfer.OnPlacementChanged(turn, before);
+  motion.OnPlacementChanged(turn);
+  coordinator.OnPlacementChanged(turn);
+  ranges.OnPlacementChanged(turn);
 }
 
 // Versions from before a flush are dead by the state; dropping their records makes room and keeps
@@ -418,6 +465,7 @@ void Node::Parts::Finish(const Turn& turn) {
   LogSetAside(turn);
   LogManySiblings(turn);
   AdoptState(turn);
+  if (std::exchange(context.wrote_left_over, false)) handoff.NoteLeftOver(turn.now);
   NoticeComplete(turn);
   Births* births = context.replica.births();
   if (births->NeedsMore(turn.now.wall_ms)) {
@@ -482,11 +530,16 @@ std::string Node::Opening(const Now& now) const {
 
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
-  if (!ready()) return membership;
+  if (!ready()) {
+    if (!parts_->FinishesOnly()) return membership;
+    return std::min(
+        {membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline()});
+  }
   int64_t next =
       std::min({membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline(),
                 parts_->handoff.NextDeadline(), parts_->reaper.NextDeadline(),
-                parts_->anti_entropy.NextDeadline(), parts_->expiry.NextDeadline(),
+                parts_->anti_entropy.NextDeadline(), parts_->transfer.NextDeadline(),
+                parts_->motion.NextDeadline(), parts_->expiry.NextDeadline(),
                 parts_->scrub.NextDeadline(), parts_->probe_us});
   if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
   return next;
@@ -506,6 +559,19 @@ void Node::SetReplicaTimeout(int64_t ms) { parts_->context.options.replica_timeo
 void Node::SetActiveExpire(bool active) { parts_->expiry.set_active(active); }
 void Node::SetHedgeDelay(int64_t ms) { parts_->context.options.hedge_delay_ms = ms; }
 void Node::SetMaxValueBytes(uint64_t bytes) { parts_->context.options.max_value_bytes = bytes; }
+void Node::SetTransferRate(uint64_t bytes_per_second) {
+  parts_->transfer.SetRate(bytes_per_second);
+}
+std::vector<NodeId> Node::WaitsFor() const {
+  if (!ready()) return {};
+  // A gainer waits for itself, unless it misses others.
+  std::vector<NodeId> nodes = parts_->transfer.WaitsFor();
+  for (const NodeId node : parts_->motion.WaitsFor()) {
+    if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) continue;
+    if (node != id() || nodes.empty()) nodes.push_back(node);
+  }
+  return nodes;
+}
 void Node::SetRepairRate(uint64_t bytes_per_second) {
   parts_->handoff.SetRate(bytes_per_second);
   parts_->anti_entropy.SetRate(bytes_per_second);

@@ -27,6 +27,7 @@ struct NodeOptions {
   Member self;                 // id, announced addresses, zone, weight; proposed to the ring
   std::vector<Address> seeds;  // bus addresses
   bool bootstrap = false;
+  NodeId replaces = 0;  // at a first start: the member whose place it takes
   std::string cluster_name = "cartwheel";
   ClusterSettings settings;  // for a ring that this node makes
   // Which of the settings were given explicitly: a join checks these against the ring's.
@@ -46,8 +47,9 @@ struct NodeOptions {
   int64_t hints_max_age_ms = 10'800'000;
   int64_t tombstone_min_age_ms = 600'000;
   uint64_t max_value_bytes = 512ULL << 20;
-  uint64_t repair_rate_bytes = 16ULL << 20;  // a second, for anti-entropy, and for hints
-  uint64_t seed = 0;                         // of the node's own generator
+  uint64_t repair_rate_bytes = 16ULL << 20;    // a second, for anti-entropy, and for hints
+  uint64_t transfer_rate_bytes = 64ULL << 20;  // a second, for partitions that move
+  uint64_t seed = 0;                           // of the node's own generator
   // Writes that this node acknowledged may be missing from the engine.
   bool may_have_lost = false;
 };
@@ -96,6 +98,9 @@ class Node {
   // It may lack what it acknowledged before it was started (cluster/catch_up.h).
   bool MayHaveLost() const;
   View ViewOf(uint32_t db, Now now) const;
+  // For whom a ring in motion waits, as far as this node has heard: gainers that have not fetched
+  // all, here those whose copies this node misses, or nodes that do not know of the switch.
+  std::vector<NodeId> WaitsFor() const;
   const StatusCounters& counters() const;
 
   // DEBUG SET-ACTIVE-EXPIRE: whether expired values are emptied in the background.
@@ -105,6 +110,7 @@ class Node {
   void SetHedgeDelay(int64_t ms);
   void SetMaxValueBytes(uint64_t bytes);
   void SetRepairRate(uint64_t bytes_per_second);
+  void SetTransferRate(uint64_t bytes_per_second);
 
  private:
   struct Parts;

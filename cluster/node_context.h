@@ -2,10 +2,13 @@
 // is what one Step adds: the time and where the effects go.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -14,6 +17,7 @@
 #include "cluster/effects.h"
 #include "cluster/hybrid_clock.h"
 #include "cluster/liveness.h"
+#include "cluster/load_gauge.h"
 #include "cluster/messages.h"
 #include "cluster/node.h"
 #include "cluster/replica.h"
@@ -54,6 +58,8 @@ struct Turn {
   }
 };
 
+using NodeList = absl::InlinedVector<NodeId, 8>;
+
 struct NodeContext {
   NodeContext(NodeOptions node_options, StorageEngine* engine, Births births)
       : options(std::move(node_options)),
@@ -73,12 +79,18 @@ struct NodeContext {
   CatchUp catch_up;
   Replica replica;
   Transit transit;
+  LoadGauge load;
   // Set while a ring is known.
   const ClusterState* state = nullptr;
   std::optional<Ring> ring;
+  // While reads switch: who has said that it knows, and is done with what it had begun before.
+  std::vector<NodeId> switched;
+  bool wrote_left_over =
+      false;  // a copy of a slot that is not this node's, since that was looked at
 
   NodeId self() const { return options.id; }
   uint64_t epoch() const { return state->epoch; }
+  uint64_t placement() const { return ring->placement_version(); }
   // Data that was on its way for longer is refused; dead versions are kept for longer than that.
   int64_t OldestDataUs() const {
     return std::min<int64_t>(60'000, options.tombstone_min_age_ms / 2) * 1000;
@@ -98,6 +110,19 @@ struct NodeContext {
   View ViewOf(uint32_t db, const Now& now) const {
     return {now.wall_ms, state->flushed_before.empty() ? 0 : state->FlushedBefore(db)};
   }
+  // Whether reads go to the node; and whether it holds the slot at all, in motion.
+  bool Holds(uint16_t slot, NodeId node) const { return ring->Holds(slot, node); }
+  // The replicas, and in motion those of the other placement.
+  NodeList HoldersOf(uint16_t slot) const {
+    const auto replicas = ring->Replicas(slot);
+    NodeList holders(replicas.begin(), replicas.end());
+    for (const NodeId node : ring->OtherReplicas(slot)) {
+      if (std::find(replicas.begin(), replicas.end(), node) == replicas.end()) {
+        holders.push_back(node);
+      }
+    }
+    return holders;
+  }
   bool Replicates(uint16_t slot, NodeId node) const {
     const auto replicas = ring->Replicas(slot);
     return std::find(replicas.begin(), replicas.end(), node) != replicas.end();
@@ -115,6 +140,17 @@ struct NodeContext {
       if (liveness.IsAlive(node)) return node;
     }
     return list.front();
+  }
+  // While reads switch: the node that carried out the key's updates until now and has not said that
+  // it has stopped; 0: none that lives.
+  NodeId FirstBefore(uint16_t slot) const {
+    if (ring->phase() != Phase::kSwitch) return 0;
+    for (const NodeId node : ring->OtherReplicas(slot)) {
+      if (!liveness.IsAlive(node)) continue;
+      const bool stopped = std::find(switched.begin(), switched.end(), node) != switched.end();
+      return stopped ? 0 : node;
+    }
+    return 0;
   }
   // For whom a fallback works when it acts in the place of a replica: the first that is down.
   NodeId FirstDown(uint16_t slot) const {
@@ -154,9 +190,13 @@ struct NodeContext {
 
  private:
   // A hint for a key that this node replicates itself by now is no hint.
-  bool IsKept(KeyRef* key) const {
-    if (key->hint_for == 0) return false;
-    if (Replicates(key->position.slot, self())) key->hint_for = 0;
+  bool IsKept(KeyRef* key) {
+    if (key->hint_for == 0) {
+      // From somebody who knows another ring.
+      if (!Holds(key->position.slot, self())) wrote_left_over = true;
+      return false;
+    }
+    if (Holds(key->position.slot, self())) key->hint_for = 0;
     return key->hint_for != 0;
   }
   Result<void> RoomForHint() {

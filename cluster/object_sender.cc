@@ -94,6 +94,7 @@ void ObjectSender::SendNext(const Turn& turn, uint64_t number, Job* job) {
   turn.Request(job->to,
                MergeRequest{.request = ++last_request_,
                             .epoch = context_->epoch(),
+                            .compared = true,
                             .stamp = context_->StampOf(turn.now),
                             .db = record->db,
                             .key = record->key,

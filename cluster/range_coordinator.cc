@@ -18,7 +18,7 @@ void RangeCoordinator::Start(const Turn& turn, uint64_t client, const ScanOperat
   scan.r = operation.r != 0 ? std::min(operation.r, context_->ring->n()) : context_->ring->r();
   scan.final_us = turn.now.mono_us + 2 * timeout_us;
   AskRun(turn, &scan);
-  while (scan.pages.size() >= scan.r) {
+  while (scan.pages.size() >= scan.needed) {
     if (Advance(turn, &scan)) return;
   }
   const uint64_t round = scan.round;
@@ -30,6 +30,7 @@ std::vector<NodeId> RangeCoordinator::ChooseRun(Scan* scan) const {
   const Ring& ring = *context_->ring;
   const auto slot = static_cast<uint16_t>(scan->cursor >> kCursorHashBits);
   std::vector<NodeId> shared;
+  scan->needed = std::min<size_t>(scan->r, ring.Replicas(slot).size());
   for (const NodeId node : ring.Replicas(slot)) {
     if (!context_->liveness.IsAlive(node)) continue;
     // This node first: its page costs no message.
@@ -42,12 +43,12 @@ std::vector<NodeId> RangeCoordinator::ChooseRun(Scan* scan) const {
     for (const NodeId node : shared) {
       if (std::find(next.begin(), next.end(), node) != next.end()) both.push_back(node);
     }
-    if (both.size() < scan->r) break;
+    if (both.size() < scan->needed) break;
     shared = std::move(both);
     ++partition;
   }
   scan->last_slot = ring.LastSlot(partition);
-  if (shared.size() > scan->r) shared.resize(scan->r);
+  if (shared.size() > scan->needed) shared.resize(scan->needed);
   return shared;
 }
 
@@ -108,6 +109,8 @@ bool RangeCoordinator::Advance(const Turn& turn, Scan* scan) {
 void RangeCoordinator::OnScanResponse(const Turn& turn, NodeId from, const ScanResponse& response) {
   const auto it = scans_.find(response.request);
   if (it == scans_.end() || response.failed) return;
+  // Its keys may be elsewhere by now: the run is asked again once this node knows where.
+  if (response.placement > context_->placement()) return;
   Scan& scan = it->second;
   const auto known = std::any_of(scan.pages.begin(), scan.pages.end(),
                                  [&](const auto& page) { return page.first == from; });
@@ -123,10 +126,10 @@ void RangeCoordinator::OnScanResponse(const Turn& turn, NodeId from, const ScanR
     page.entries.push_back({std::string(entry.key), *std::move(object)});
   }
   scan.pages.emplace_back(from, std::move(page));
-  if (scan.pages.size() < scan.r) return;
+  if (scan.pages.size() < scan.needed) return;
   Scan ready = std::move(scan);
   scans_.erase(it);
-  while (ready.pages.size() >= ready.r) {
+  while (ready.pages.size() >= ready.needed) {
     if (Advance(turn, &ready)) return;
   }
   const uint64_t round = ready.round;
@@ -215,6 +218,15 @@ void RangeCoordinator::OnPeerLost(const Turn& turn, NodeId peer) {
   for (auto& [round, scan] : scans_) scan.retry_us = turn.now.mono_us;
 }
 
+// What was asked of the replicas of before begins again.
+void RangeCoordinator::OnPlacementChanged(const Turn& turn) {
+  std::vector<Count> again;
+  for (auto& [id, count] : counts_) again.push_back(std::move(count));
+  counts_.clear();
+  for (Count& count : again) Begin(turn, std::move(count));
+  for (auto& [round, scan] : scans_) scan.retry_us = turn.now.mono_us;
+}
+
 void RangeCoordinator::Tick(const Turn& turn) {
   for (auto it = counts_.begin(); it != counts_.end();) {
     if (it->second.final_us > turn.now.mono_us) {
@@ -246,7 +258,7 @@ void RangeCoordinator::Tick(const Turn& turn) {
   for (Scan& scan : again) {
     AskRun(turn, &scan);
     bool answered = false;
-    while (!answered && scan.pages.size() >= scan.r) answered = Advance(turn, &scan);
+    while (!answered && scan.pages.size() >= scan.needed) answered = Advance(turn, &scan);
     const uint64_t round = scan.round;
     if (!answered) scans_.emplace(round, std::move(scan));
   }

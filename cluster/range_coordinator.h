@@ -27,6 +27,7 @@ class RangeCoordinator {
   void OnScanResponse(const Turn& turn, NodeId from, const ScanResponse& response);
   void OnCountResponse(const Turn& turn, NodeId from, const CountResponse& response);
   void OnPeerLost(const Turn& turn, NodeId peer);
+  void OnPlacementChanged(const Turn& turn);
   void Tick(const Turn& turn);
   int64_t NextDeadline() const;
 
@@ -43,6 +44,7 @@ class RangeCoordinator {
     int64_t final_us = 0;
     uint64_t round = 0;  // the request id of the run under way
     uint16_t last_slot = 0;
+    size_t needed = 1;  // pages of this run
     size_t asked = 0;
     std::vector<std::pair<NodeId, LocalPage>> pages;
     std::vector<std::string> keys;

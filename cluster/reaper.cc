@@ -82,7 +82,9 @@ std::optional<int64_t> Reaper::Patience(uint16_t slot) const {
 
 bool Reaper::Votes(const Turn& turn, const Entry& entry) const {
   const uint16_t slot = entry.position.slot;
-  if (handoff_->HasLeftOvers() || context_->replica.hints().AnyIn(slot)) return false;
+  if (context_->state->in_motion() || handoff_->HasLeftOvers() ||
+      context_->replica.hints().AnyIn(slot))
+    return false;
   if (!Patience(slot)) return true;
   if (context_->IsBehind(slot)) return false;  // what is missing here may have been something
   const auto found = context_->replica.engine()->Get(entry.position);

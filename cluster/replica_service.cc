@@ -36,6 +36,7 @@ void ReplicaService::OnRead(const Turn& turn, NodeId from, const ReadRequest& re
   ReadResponse response{.request = request.request,
                         .status = ReadStatus::kNothing,
                         .behind = context_->IsBehind(key.position.slot),
+                        .placement = context_->placement(),
                         .object = {}};
   if (!head) {
     response.status = ReadStatus::kFailed;
@@ -53,8 +54,11 @@ void ReplicaService::OnReadKept(const Turn& turn, NodeId from, const ReadRequest
   StoredVersion kept;
   const auto loaded =
       context_->replica.LoadKept(key, context_->ring->Replicas(key.position.slot), &kept);
-  ReadResponse response{
-      .request = request.request, .status = ReadStatus::kNothing, .behind = false, .object = {}};
+  ReadResponse response{.request = request.request,
+                        .status = ReadStatus::kNothing,
+                        .behind = false,
+                        .placement = context_->placement(),
+                        .object = {}};
   std::string object;
   if (!loaded) {
     response.status = ReadStatus::kFailed;
@@ -94,6 +98,7 @@ void ReplicaService::OnCompare(const Turn& turn, const CompareRequest& request) 
 void ReplicaService::OnMint(const Turn& turn, NodeId from, const MintRequest& request) {
   MintResponse response{
       .request = request.request, .status = MintStatus::kFailed, .object = {}, .error = {}};
+  response.placement = context_->placement();
   auto given = DecodeContext(request.context);
   // Who asked loses patience and has the write minted elsewhere. Minted here after that, by a node
   // that stood still or behind a link that was cut, an old value would come back over newer ones
@@ -155,7 +160,9 @@ bool ReplicaService::OnMerge(const Turn& turn, NodeId from, const MergeRequest& 
   Result<VersionHead> merged = Error(ErrorCode::kInvalid, "the message is too old");
   if (!late) merged = context_->MergeAt(key, std::move(object), turn.now);
   if (request.request != 0) {
-    const MergeResponse response{.request = request.request, .stored = merged.has_value()};
+    const MergeResponse response{.request = request.request,
+                                 .stored = merged.has_value(),
+                                 .placement = context_->placement()};
     const uint64_t after = merged ? merged->sequence : 0;
     if (request.synced) {
       turn.RespondSynced(from, response, after);
@@ -186,15 +193,20 @@ void ReplicaService::OnHolds(const Turn& turn, NodeId from, const HoldsRequest& 
   const auto context = DecodeContext(request.context);
   const bool loaded = context_->replica.Load(key, &mine).has_value();
   const bool holds = loaded && context && mine.object.context.Covers(*context);
-  turn.RespondSynced(from, HoldsResponse{.request = request.request, .holds = holds},
-                     holds ? mine.sequence : 0);
+  turn.RespondSynced(
+      from,
+      HoldsResponse{.request = request.request, .holds = holds, .placement = context_->placement()},
+      holds ? mine.sequence : 0);
 }
 
 void ReplicaService::OnScan(const Turn& turn, NodeId from, const ScanRequest& request) {
   const LocalPage page = ScanLocally(*context_->replica.engine(), request.db, request.cursor,
                                      request.last_slot, request.count);
-  ScanResponse response{
-      .request = request.request, .failed = page.failed, .next = page.next, .entries = {}};
+  ScanResponse response{.request = request.request,
+                        .failed = page.failed,
+                        .next = page.next,
+                        .placement = context_->placement(),
+                        .entries = {}};
   std::vector<std::string> objects(page.entries.size());
   for (size_t i = 0; i < page.entries.size(); ++i) {
     EncodeObject(page.entries[i].object, &objects[i]);
@@ -217,7 +229,9 @@ void ReplicaService::OnCount(const Turn& turn, NodeId from, const CountRequest& 
     PutVarint(&counts,
               CountLocally(*context_->replica.engine(), *context_->ring, request.db, partition));
   }
-  turn.Respond(from, CountResponse{.request = request.request, .counts = counts});
+  turn.Respond(
+      from, CountResponse{
+                .request = request.request, .placement = context_->placement(), .counts = counts});
 }
 
 LocalPage ScanLocally(const StorageEngine& engine, uint32_t db, uint64_t cursor, uint16_t last_slot,

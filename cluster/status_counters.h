@@ -54,7 +54,12 @@ struct StatusCounters {
   uint64_t anti_entropy_rounds = 0;
   uint64_t anti_entropy_keys_repaired = 0;
   uint64_t anti_entropy_bytes_sent = 0;
+  // A ring in motion.
+  uint64_t transfer_keys = 0;  // fetched
+  uint64_t transfer_bytes_received = 0;
+  uint64_t transfer_bytes_sent = 0;
   // Gauges.
+  uint64_t transfers = 0;      // partitions that this node has still to fetch
   uint64_t may_have_lost = 0;  // 1: answers of this node do not count where others can give them
   uint64_t operations_in_flight = 0;
   uint64_t hints_pending = 0;

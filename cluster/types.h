@@ -31,4 +31,13 @@ struct Address {
 
 std::string ToString(const Address& address);
 
+// Of the cluster; 0: as it is.
+struct QuorumSettings {
+  uint8_t n = 0;
+  uint8_t r = 0;
+  uint8_t w = 0;
+
+  bool operator==(const QuorumSettings&) const = default;
+};
+
 }  // namespace cartwheel

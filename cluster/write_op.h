@@ -1,12 +1,13 @@
 // WriteOp: the quorum of one write as pure state (the shape is that of Riak's put_core): who is to
-// store the minted version, who has, and whether W distinct nodes did. It sends nothing and has no
-// clock.
+// store the minted version, who has, and how many of a set of replicas that makes. It sends nothing
+// and has no clock.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "cluster/types.h"
 
@@ -17,29 +18,49 @@ class WriteOp {
   void Begin(uint8_t needed) {
     needed_ = needed;
     stored_.clear();
-    replicas_ = 0;
   }
 
-  // A node that holds the version as its fsync policy wants it; adding it again changes nothing.
-  // Fallbacks count as replicas do.
-  void Stored(NodeId node, bool fallback = false) {
-    if (HasStored(node)) return;
-    stored_.push_back(node);
-    replicas_ += fallback ? 0 : 1;
+  // A node that holds the version as its fsync policy wants it, in the place of `hint_for` when it
+  // is a fallback; adding it again changes nothing.
+  void Stored(NodeId node, NodeId hint_for = 0) {
+    if (!HasStored(node)) stored_.push_back({node, hint_for});
   }
   bool HasStored(NodeId node) const {
-    return std::find(stored_.begin(), stored_.end(), node) != stored_.end();
+    return std::any_of(stored_.begin(), stored_.end(),
+                       [node](const Copy& copy) { return copy.node == node; });
   }
-  bool Enough() const { return stored_.size() >= needed_; }
-  // The quorum needed no fallback.
-  bool AllReplicas() const { return replicas_ >= needed_; }
+  bool HasFallbackFor(NodeId replica) const {
+    return std::any_of(stored_.begin(), stored_.end(),
+                       [replica](const Copy& copy) { return copy.hint_for == replica; });
+  }
+  // How many hold it of these replicas, or in their place; `besides` does not count.
+  uint8_t CountOf(std::span<const NodeId> replicas, NodeId besides = 0) const {
+    return static_cast<uint8_t>(
+        std::count_if(stored_.begin(), stored_.end(), [&](const Copy& copy) {
+          return copy.node != besides &&
+                 (Contains(replicas, copy.node) || Contains(replicas, copy.hint_for));
+        }));
+  }
+  uint8_t ReplicasOf(std::span<const NodeId> replicas) const {
+    return static_cast<uint8_t>(
+        std::count_if(stored_.begin(), stored_.end(),
+                      [&](const Copy& copy) { return Contains(replicas, copy.node); }));
+  }
   uint8_t needed() const { return needed_; }
+  // Distinct nodes.
   uint8_t answered() const { return static_cast<uint8_t>(stored_.size()); }
 
  private:
+  struct Copy {
+    NodeId node;
+    NodeId hint_for;
+  };
+  static bool Contains(std::span<const NodeId> nodes, NodeId node) {
+    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+  }
+
   uint8_t needed_ = 1;
-  uint8_t replicas_ = 0;
-  absl::InlinedVector<NodeId, 3> stored_;
+  absl::InlinedVector<Copy, 3> stored_;
 };
 
 }  // namespace cartwheel

@@ -113,6 +113,12 @@ void Bus::Flush() {
   flush_due_.clear();
 }
 
+bool Bus::Drained() const {
+  return std::all_of(links_.begin(), links_.end(), [](const auto& link) {
+    return !link->up() || link->closed() || link->queued_bytes() == 0;
+  });
+}
+
 // Later than this and the opening's stamp says nothing of the frames behind it: this node stood
 // still between its hello and them. The other side dials again.
 bool Bus::OpensInTime(BusLink* link) {

@@ -42,6 +42,8 @@ class Bus {
   void SendTo(const Address& to, std::string_view frame);
   // Writes what was sent in this turn: one write per link.
   void Flush();
+  // Nothing waits to be written to a peer that is connected.
+  bool Drained() const;
   // A few times a second: handshakes that take too long.
   void Sweep();
   void CloseAll();

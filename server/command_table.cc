@@ -49,7 +49,7 @@ class Table {
           RangeCommands(),      BitCommands(),     BitfieldCommands(),      HyperLogLogCommands(),
           KeyCommands(),        KeyCopyCommands(), ScanCommands(),          ObjectCommands(),
           SortCommands(),       SaveCommands(),    VersionCommands(),       RingCommands(),
-          ClusterCommands()}) {
+          MemberCommands(),     ClusterCommands()}) {
       for (const CommandRow& row : family.rows) {
         commands_.push_back(Command{row, 0, family.group, nullptr, {}});
       }

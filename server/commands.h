@@ -31,6 +31,7 @@ CommandFamily FunctionCommands();       // commands_function.cc
 CommandFamily TransactionCommands();    // commands_transactions.cc
 CommandFamily PubSubCommands();         // commands_pubsub.cc
 CommandFamily WaitCommands();           // commands_wait.cc
+CommandFamily MemberCommands();         // commands_members.cc
 CommandFamily StringCommands();         // commands_strings.cc
 CommandFamily BitCommands();            // commands_bits.cc
 CommandFamily BitfieldCommands();       // commands_bitfield.cc

@@ -233,10 +233,26 @@ void ClusterMeet(Call& call) {
   call.Start(JoinOperation{Address{call.CopyOf(2), static_cast<uint16_t>(bus_port)}}, ReplyDone);
 }
 
+// FORGET node-id: for the whole ring, and for good.
+void ClusterForget(Call& call) {
+  if (!RingKnown(call)) return;
+  const Node& node = *call.server().node;
+  const NodeId id = ParseNodeId(call.arg(2));
+  if (id == 0 || node.state().Find(id) == nullptr) {
+    return call.Error("ERR Unknown node " + std::string(Shown(call.arg(2))));
+  }
+  if (id == node.id()) return call.Error("ERR I tried hard but I can't forget myself...");
+  call.Start(RemoveOperation{{id}, false}, ReplyDecided);
+}
+
 constexpr CommandRow kClusterTable[] = {
     {"cluster|countkeysinslot", 3, kStale, kNoKeys, ClusterCountKeysInSlot, "3.0.0",
      "How many keys of a slot this node holds.", "COUNTKEYSINSLOT <slot>",
      "of the copies that this node holds"},
+    {"cluster|forget", 3, kAdmin | kNoAsyncLoading | kStale, kNoKeys, ClusterForget, "3.0.0",
+     "Takes a node that will not come back out of the ring.", "FORGET <node-id>",
+     "for the whole ring and for good, as DYN.REMOVE: decided by a majority; a node that somebody "
+     "still hears is not forgotten"},
     {"cluster|getkeysinslot", 4, kStale, kNoKeys, ClusterGetKeysInSlot, "3.0.0",
      "Keys of a slot that this node holds.", "GETKEYSINSLOT <slot> <count>",
      "of the copies that this node holds"},

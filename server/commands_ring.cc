@@ -1,4 +1,5 @@
-// The DYN. commands about the ring: PREFLIST, NODES, RING, STATUS, JOIN, HISTORY.
+// The DYN. commands that show the ring: PREFLIST, NODES, RING, STATUS, HISTORY; and REPAIR. Those
+// that change it are in commands_members.cc.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -23,11 +24,21 @@ std::string_view NameOf(MemberStatus status) {
   return "normal";
 }
 
+// Under `placement tokens` as many as a weight of 1 has, by weight (cluster/placement.h); else the
+// partitions that it owns (Dynamo, section 6.2).
+int64_t TokensOf(const Member& member, const ClusterSettings& settings, int64_t owned) {
+  if (settings.placement != PlacementStrategy::kTokens) return owned;
+  const uint64_t tokens = (uint64_t{settings.tokens} * member.weight_thousandths + 500) / 1000;
+  return static_cast<int64_t>(std::clamp<uint64_t>(tokens, 1, settings.partitions));
+}
+
 void WriteMember(ReplyWriter* reply, const Member& member, const Node& node) {
-  const auto& owners = node.state().owners;
-  const auto owned = std::count(owners.begin(), owners.end(), member.id);
-  const double share =
-      owners.empty() ? 0 : static_cast<double>(owned) / static_cast<double>(owners.size());
+  const Placement& placement = node.state().reading();
+  int64_t owned = 0;
+  for (uint32_t partition = 0; partition < placement.owners.size(); ++partition) {
+    owned += placement.OwnerOf(partition) == member.id ? 1 : 0;
+  }
+  const double share = static_cast<double>(owned) / static_cast<double>(placement.owners.size());
   reply->Map(10);
   reply->Bulk("id");
   reply->Bulk(FormatNodeId(member.id));
@@ -41,8 +52,8 @@ void WriteMember(ReplyWriter* reply, const Member& member, const Node& node) {
   reply->Bulk(member.zone);
   reply->Bulk("weight");
   reply->Double(member.weight_thousandths / 1000.0);
-  reply->Bulk("tokens");  // with equal placement: the partitions it owns (Dynamo, section 6.2)
-  reply->Integer(owned);
+  reply->Bulk("tokens");
+  reply->Integer(TokensOf(member, node.state().settings, owned));
   reply->Bulk("status");
   reply->Bulk(NameOf(member.status));
   reply->Bulk("alive");
@@ -97,8 +108,14 @@ void DynRingCommand(Call& call) {
 
 void DynStatusCommand(Call& call) {
   const auto counters = CountersOf(call.server());
+  std::string waiting_for;
+  for (const NodeId node : call.server().node->WaitsFor()) {
+    waiting_for += (waiting_for.empty() ? "" : " ") + FormatNodeId(node);
+  }
   ReplyWriter reply = call.Reply();
-  reply.Map(counters.size());
+  reply.Map(counters.size() + 1);
+  reply.Bulk("waiting-for");
+  reply.Bulk(waiting_for);
   for (const auto& [name, value] : counters) {
     reply.Bulk(name);
     reply.Integer(static_cast<int64_t>(value));
@@ -110,13 +127,6 @@ void DynRepairCommand(Call& call) {
     const RepairAnswer* repair = done.Expect<RepairAnswer>(answer);
     if (repair != nullptr) done.Reply().Integer(static_cast<int64_t>(repair->keys));
   });
-}
-
-// DYN.JOIN host:busport
-void DynJoinCommand(Call& call) {
-  auto peer = ParseAddress(call.arg(1));
-  if (!peer) return call.Error("ERR invalid address, expected host:busport");
-  call.Start(JoinOperation{*std::move(peer)}, ReplyDone);
 }
 
 void DynHistoryCommand(Call& call) {
@@ -135,8 +145,6 @@ void DynHistoryCommand(Call& call) {
 constexpr CommandRow kRows[] = {
     {"dyn.history", 1, kFast | kAnytime, kNoKeys, DynHistoryCommand, "7.0.0",
      "Lists the last changes of the cluster."},
-    {"dyn.join", 2, kAdmin | kNoScript | kAnytime, kNoKeys, DynJoinCommand, "7.0.0",
-     "Joins this node to the ring of a peer."},
     {"dyn.nodes", 1, kFast | kAnytime, kNoKeys, DynNodesCommand, "7.0.0",
      "Lists the members of the ring."},
     {"dyn.preflist", -2, kFast | kStale, OneKey(kKeyRead), DynPreflistCommand, "7.0.0",

@@ -52,7 +52,7 @@ bool Driver::HasWork() const {
   return clients_->AnyWoken() || effects_.control || !effects_.answers.empty() ||
          !effects_.outbox.sends.empty() || !effects_.sends_to_address.empty() ||
          !effects_.log.empty() || !effects_.published.empty() || !effects_.expired.empty() ||
-         effects_.stop;
+         effects_.stop || effects_.departed;
 }
 
 void Driver::EndTurn() {
@@ -108,6 +108,9 @@ void Driver::CarryOut() {
     const std::string why = *std::exchange(effects_.stop, std::nullopt);
     std::fprintf(stderr, "cartwheel: %s\n", why.c_str());
     BeginStop(1, why);
+  }
+  if (std::exchange(effects_.departed, false)) {
+    BeginStop(0, "this node has left its ring: all that it held is with the others");
   }
 }
 
@@ -205,7 +208,8 @@ void Driver::BeginStop(int exit_status, std::string_view why) {
 }
 
 void Driver::GoOnStopping() {
-  if (stopped_ || (!clients_->empty() && server_.now.mono_us < stop_deadline_us_)) return;
+  const bool done = clients_->empty() && waiting_sends_.empty() && bus_->Drained();
+  if (stopped_ || (!done && server_.now.mono_us < stop_deadline_us_)) return;
   stopped_ = true;
   uv_stop(&loop_);
 }

@@ -165,12 +165,15 @@ NodeOptions Driver::MakeNodeOptions() const {
   node.self.weight_thousandths = options.weight_thousandths;
   node.seeds = options.seeds;
   node.bootstrap = options.bootstrap;
+  node.replaces = options.replace;
   node.cluster_name = options.cluster_name;
   node.settings.n = options.n;
   node.settings.r = options.r;
   node.settings.w = options.w;
   node.settings.partitions = options.partitions;
+  node.settings.placement = options.placement;
   node.settings.partitioner = options.partitioner;
+  node.settings.tokens = options.tokens;
   node.partitions_given = options.Given("partitions");
   node.placement_given = options.Given("placement");
   node.partitioner_given = options.Given("partitioner");
@@ -186,6 +189,7 @@ NodeOptions Driver::MakeNodeOptions() const {
   node.hints_max_bytes = options.hints_max_bytes;
   node.hints_max_age_ms = options.hints_max_age_s * 1000;
   node.tombstone_min_age_ms = options.tombstone_min_age_s * 1000;
+  node.transfer_rate_bytes = options.transfer_rate_bytes;
   node.repair_rate_bytes = options.repair_rate_bytes;
   node.max_value_bytes = options.proto_max_bulk_bytes;
   node.seed = RandomNumber();
@@ -322,6 +326,7 @@ Result<void> Driver::ChangeOptions(Options changed, std::string_view* name) {
   node_->SetReplicaTimeout(server_.options.replica_timeout_ms);
   node_->SetHedgeDelay(server_.options.hedge_delay_ms);
   node_->SetMaxValueBytes(server_.options.proto_max_bulk_bytes);
+  node_->SetTransferRate(server_.options.transfer_rate_bytes);
   node_->SetRepairRate(server_.options.repair_rate_bytes);
   SetLogLevel(server_.options.loglevel);
   return {};

@@ -50,6 +50,8 @@ constexpr Names<EngineKind, 2> kEngines = {
 constexpr Names<FsyncPolicy, 3> kPolicies = {{{"always", FsyncPolicy::kAlways},
                                               {"everysec", FsyncPolicy::kEverySecond},
                                               {"no", FsyncPolicy::kNo}}};
+constexpr Names<PlacementStrategy, 2> kPlacements = {
+    {{"equal", PlacementStrategy::kEqual}, {"tokens", PlacementStrategy::kTokens}}};
 constexpr Names<Partitioner, 2> kPartitioners = {
     {{"slot", Partitioner::kSlot}, {"md5", Partitioner::kMd5}}};
 constexpr Names<LogLevel, 4> kLevels = {{{"debug", LogLevel::kDebug},
@@ -141,6 +143,18 @@ std::string PrintSeeds(const Options& options) {
   return text;
 }
 
+// Empty: nobody.
+std::string ReadReplace(Options* options, Words words) {
+  if (words.size() != 1) return std::string(kWrongCount);
+  const NodeId replace = ParseNodeId(words[0]);
+  if (replace == 0 && !words[0].empty()) return "argument must be a node id";
+  options->replace = replace;
+  return {};
+}
+std::string PrintReplace(const Options& options) {
+  return options.replace == 0 ? "" : FormatNodeId(options.replace);
+}
+
 std::string ReadEngine(Options* options, Words words) {
   return ReadName(kEngines, words, &options->engine);
 }
@@ -151,13 +165,12 @@ std::string ReadFsync(Options* options, Words words) {
 }
 std::string PrintFsync(const Options& options) { return PrintName(kPolicies, options.fsync); }
 
-// One kind so far: nothing is kept.
-std::string ReadPlacement(Options*, Words words) {
-  constexpr Names<bool, 1> kPlacements = {{{"equal", true}}};
-  bool equal = true;
-  return ReadName(kPlacements, words, &equal);
+std::string ReadPlacement(Options* options, Words words) {
+  return ReadName(kPlacements, words, &options->placement);
 }
-std::string PrintPlacement(const Options&) { return "equal"; }
+std::string PrintPlacement(const Options& options) {
+  return PrintName(kPlacements, options.placement);
+}
 
 std::string ReadPartitions(Options* options, Words words) {
   if (words.size() != 1) return std::string(kWrongCount);

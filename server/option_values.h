@@ -96,6 +96,8 @@ std::string ReadBind(Options* options, Words words);
 std::string PrintBind(const Options& options);
 std::string ReadSeeds(Options* options, Words words);
 std::string PrintSeeds(const Options& options);
+std::string ReadReplace(Options* options, Words words);
+std::string PrintReplace(const Options& options);
 std::string ReadEngine(Options* options, Words words);
 std::string PrintEngine(const Options& options);
 std::string ReadFsync(Options* options, Words words);

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/check.h"
+#include "cluster/cluster_state.h"
 #include "protocol/inline_command.h"
 #include "server/option_values.h"
 #include "server/text.h"
@@ -17,7 +18,6 @@ namespace {
 
 using namespace option;  // NOLINT: the rows below are nothing but its names
 
-constexpr int64_t kMaxReplicas = 7;
 constexpr int64_t kHourMs = 3'600'000;
 constexpr int64_t kYearS = 31'622'400;  // a leap year
 
@@ -47,6 +47,8 @@ constexpr OptionRow kTable[] = {
     {"seeds", "", "host:busport[,...]: nodes of the ring to join", false, ReadSeeds, PrintSeeds},
     {"bootstrap", "no", "yes: make a ring of one whatever the seeds say", false,
      ReadYesNo<&Options::bootstrap>, PrintYesNo<&Options::bootstrap>},
+    {"replace", "", "id of the member whose partitions a first start takes, with seeds", false,
+     ReadReplace, PrintReplace},
     {"cluster-name", "cartwheel", "nodes of different names never talk", false,
      ReadText<&Options::cluster_name, 255, false>, PrintText<&Options::cluster_name>},
     {"cluster-secret", "", "nodes of different secrets never talk; a bus beyond loopback needs one",
@@ -59,8 +61,11 @@ constexpr OptionRow kTable[] = {
      ReadInteger<&Options::w, 1, kMaxReplicas>, PrintInteger<&Options::w>},
     {"partitions", "256", "partitions of the ring, a power of two up to 16384", false,
      ReadPartitions, PrintInteger<&Options::partitions>},
-    {"placement", "equal", "equal: nodes own equal shares of the partitions, by weight", false,
+    {"placement", "equal",
+     "equal: nodes own equal shares of the partitions, by weight; tokens: by random places", false,
      ReadPlacement, PrintPlacement},
+    {"tokens", "64", "places of a node on the ring, with placement tokens", false,
+     ReadInteger<&Options::tokens, 1, kMaxTokens>, PrintInteger<&Options::tokens>},
     {"partitioner", "slot", "slot (Redis's hash slot) or md5: where a key's place comes from",
      false, ReadPartitioner, PrintPartitioner},
     {"weight", "1", "this node's capacity: its share of the ring", false, ReadWeight, PrintWeight},
@@ -126,6 +131,9 @@ constexpr OptionRow kTable[] = {
     {"tombstone-min-age", "600", "seconds until a deletion that all replicas know may be forgotten",
      false, ReadInteger<&Options::tombstone_min_age_s, 1, kYearS>,
      PrintInteger<&Options::tombstone_min_age_s>},
+    {"transfer-rate", "64mb",
+     "bytes a second that a node fetches, and gives, of ranges that move; 0: no limit", true,
+     ReadBytes<&Options::transfer_rate_bytes, 0>, PrintInteger<&Options::transfer_rate_bytes>},
     {"repair-rate", "16mb",
      "bytes a second spent on anti-entropy, and as many on handing over hints; 0: no limit", true,
      ReadBytes<&Options::repair_rate_bytes, 0>, PrintInteger<&Options::repair_rate_bytes>},
@@ -278,6 +286,9 @@ Result<void> CheckOptions(const Options& options) {
   // r and w that were not given follow n down.
   if (options.Given("r") && options.r > options.n) return wrong("r", options.r, "more than n");
   if (options.Given("w") && options.w > options.n) return wrong("w", options.w, "more than n");
+  if (options.replace != 0 && options.seeds.empty()) {
+    return wrong("replace", FormatNodeId(options.replace), "it needs seeds");
+  }
   if (options.bus_port == 0 && options.port > 65535 - 10000) {
     return wrong("bus-port", "", "port + 10000 is past 65535, so it must be given");
   }

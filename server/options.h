@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "cluster/effects.h"
+#include "cluster/placement.h"
 #include "cluster/types.h"
 #include "storage/lmdb/log_syncer.h"
 #include "storage/position.h"
@@ -50,12 +51,15 @@ struct Options {
   FsyncPolicy fsync = FsyncPolicy::kEverySecond;
   std::vector<Address> seeds;
   bool bootstrap = false;
+  NodeId replace = 0;  // 0: nobody
   std::string cluster_name = "cartwheel";
   std::string cluster_secret;
   uint8_t n = 3;
   uint8_t r = 2;
   uint8_t w = 2;
   uint32_t partitions = 256;
+  PlacementStrategy placement = PlacementStrategy::kEqual;
+  uint32_t tokens = 64;
   Partitioner partitioner = Partitioner::kSlot;
   uint32_t weight_thousandths = 1000;
   std::string zone = "default";
@@ -85,6 +89,7 @@ struct Options {
   uint64_t hints_max_bytes = 1ULL << 30;
   int64_t hints_max_age_s = 10'800;
   int64_t tombstone_min_age_s = 600;
+  uint64_t transfer_rate_bytes = 64ULL << 20;
   uint64_t repair_rate_bytes = 16ULL << 20;
   int64_t max_clock_skew_s = 60;
   bool recover = false;

@@ -1,5 +1,7 @@
 #include "server/replies.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -48,6 +50,15 @@ void ReplyPutOk(Call& call, Answer& answer) {
 
 void ReplyDone(Call& call, Answer& answer) {
   if (call.Expect<Done>(answer) != nullptr) call.Reply().Ok();
+}
+
+void ReplyDecided(Call& call, Answer& answer) {
+  if (const auto* quorum = std::get_if<NoQuorum>(&answer.result)) {
+    return call.Error(fmt::format(
+        "NOQUORUM a change of the ring needs {} members, {} answered (it may still be decided)",
+        quorum->needed, quorum->answered));
+  }
+  ReplyDone(call, answer);
 }
 
 View ViewOf(const Call& call) { return call.server().node->ViewOf(call.db(), call.now()); }

@@ -15,6 +15,9 @@ void ReplyPutOk(Call& call, Answer& answer);
 // +OK for Done.
 void ReplyDone(Call& call, Answer& answer);
 
+// +OK for the Done of a change of the ring; it needs a majority of the members.
+void ReplyDecided(Call& call, Answer& answer);
+
 // From where this call judges what is alive.
 View ViewOf(const Call& call);
 // What GET shows of a read, or nullptr. Counts the keyspace hit or miss.

@@ -88,6 +88,7 @@ void OneNode::CarryOut() {
   effects_.sends_to_address.clear();
   effects_.log.clear();
   effects_.stop.reset();
+  effects_.departed = false;
 }
 
 FuzzClient::FuzzClient(OneNode* node, Resp resp)

@@ -178,7 +178,8 @@ class Stage : public WorldObserver {
   bool Formed() const {
     for (int i = 0; i < world_->size(); ++i) {
       if (!world_->node(i).ready() || world_->node(i).state() != world_->node(0).state() ||
-          static_cast<int>(world_->node(i).state().members.size()) != world_->size()) {
+          static_cast<int>(world_->node(i).state().members.size()) != world_->size() ||
+          world_->node(i).state().in_motion()) {
         return false;
       }
     }

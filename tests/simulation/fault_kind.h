@@ -1,4 +1,5 @@
-// FaultKind: what may go wrong in a simulation, and how often each did (its hits).
+// FaultKind: what may happen to a ring in a simulation, and how often each did (its hits): what
+// goes wrong, and what its operators do.
 #pragma once
 
 #include <array>
@@ -32,14 +33,20 @@ enum class FaultKind : uint8_t {
   kBlackout,
   kOutage,
   kRestoredCopy,
+  // The ring's operators.
+  kJoin,
+  kLeave,
+  kRemove,
+  kReplace,
 };
-inline constexpr size_t kFaultKinds = 22;
+inline constexpr size_t kFaultKinds = 26;
 
 inline constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
-    "delay",       "loss",     "duplicate",    "reorder",      "one-way-cut",    "two-way-cut",
-    "bridge-cut",  "clog",     "half-open",    "pause",        "slow-node",      "clock-jump",
-    "clock-drift", "crash",    "commit-crash", "tail-loss",    "flipped-record", "disk-full",
-    "wiped-data",  "blackout", "outage",       "restored-copy"};
+    "delay",       "loss",     "duplicate",    "reorder",       "one-way-cut",    "two-way-cut",
+    "bridge-cut",  "clog",     "half-open",    "pause",         "slow-node",      "clock-jump",
+    "clock-drift", "crash",    "commit-crash", "tail-loss",     "flipped-record", "disk-full",
+    "wiped-data",  "blackout", "outage",       "restored-copy", "join",           "leave",
+    "remove",      "replace"};
 
 inline std::string_view Name(FaultKind kind) { return kFaultNames[static_cast<size_t>(kind)]; }
 

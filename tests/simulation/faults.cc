@@ -24,7 +24,7 @@ Nemesis::Nemesis(World* world, FaultSet kinds, const WorldOptions& options, uint
       w_(options.settings.w),
       losses_(world),
       random_(seed),
-      away_until_us_(static_cast<size_t>(options.nodes), 0) {}
+      away_until_us_(static_cast<size_t>(options.nodes + options.spares), 0) {}
 
 int64_t Nemesis::Between(int64_t low, int64_t high) {
   return low + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(high - low) + 1));
@@ -130,6 +130,12 @@ void Nemesis::Strike(FaultKind kind) {
       return;
     case FaultKind::kOutage: BeginOutage(); return;
     case FaultKind::kRestoredCopy: CopyAndRestore(a); return;
+    case FaultKind::kJoin: StartSpare(); return;
+    case FaultKind::kLeave: TellToLeave(); return;
+    case FaultKind::kRemove:
+    case FaultKind::kReplace:
+      if (w_ > 1) TakeOut(kind, a, world_->now_us() + kPatienceUs);
+      return;
     case FaultKind::kDiskFull:
       Say(kind, Numbered(a));
       world_->SetFull(a, true);
@@ -265,7 +271,7 @@ void Nemesis::OnNodeDown(int node) {
   if (over_) return;
   const int64_t away_us = away_until_us_[static_cast<size_t>(node)] - world_->now_us();
   Later(std::max(away_us, LogBetween(50 * kMs, 10 * kSecond)), [this, node] {
-    if (!world_->IsUp(node)) world_->Start(node);
+    if (!world_->IsUp(node) && !world_->IsOut(node)) world_->Start(node);
   });
 }
 
@@ -283,7 +289,7 @@ void Nemesis::Stop() {
     world_->clock(i).SetWallRight(world_->now_us());
     world_->ClockChanged(i);
     world_->SetFull(i, false);
-    if (!world_->IsUp(i)) world_->Start(i);
+    if (!world_->IsUp(i) && !world_->IsOut(i)) world_->Start(i);
   }
 }
 

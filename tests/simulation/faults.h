@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "tests/simulation/cell.h"
 #include "tests/simulation/fault_kind.h"
 #include "tests/simulation/losses.h"
 #include "tests/simulation/world.h"
@@ -24,8 +26,14 @@ class Nemesis {
   void set_on_loss(std::function<void()> on_loss) { on_loss_ = std::move(on_loss); }
 
   void Begin();
-  // A node went down, by whatever kind: it comes again.
+  // The change of the cell, again and again, and its fault in the midst of each.
+  void Begin(const Cell& cell);
+  // A node went down, by whatever kind: it comes again, unless it is gone.
   void OnNodeDown(int node);
+  // An answer to an operator's word. False when it is none.
+  bool OnAnswer(const Answer& answer);
+  // What operators began and the ring has not taken yet.
+  bool RingIsAsked() const { return !gone_members_.empty(); }
   void Stop();
 
  private:
@@ -44,6 +52,17 @@ class Nemesis {
   void BeginOutage();
   uint64_t HintsDelivered() const;
   void Worsen(FaultKind kind);
+  // The ring's operators (ring_changes.cc).
+  void StartSpare();
+  void TellToLeave();
+  void TakeOut(FaultKind kind, int node, int64_t until_us);
+  void AskToRemove(int node);
+  void Change(const Cell& cell);
+  void AwaitMotion(const Cell& cell, int64_t until_us);
+  void StrikeRole(const Cell& cell);
+  std::optional<int> InRole(Role role);
+  std::vector<int> MembersUp() const;
+  std::optional<int> Spare() const;
   int AnyNode() { return static_cast<int>(random_.Below(static_cast<uint64_t>(world_->size()))); }
   int AnyOther(int node);
   int64_t Between(int64_t low, int64_t high);
@@ -61,7 +80,9 @@ class Nemesis {
   std::function<void()> on_loss_;
   std::vector<int64_t> away_until_us_;  // by node: it is started no sooner
   int64_t outage_until_us_ = 0;
-  int64_t copied_until_us_ = 0;  // a copy may be restored
+  int64_t copied_until_us_ = 0;    // a copy may be restored
+  std::vector<int> gone_members_;  // that the ring still has to let go
+  uint64_t last_word_ = 0;         // an operator's
 };
 
 }  // namespace cartwheel::sim

@@ -27,7 +27,9 @@ class Keepers {
   std::optional<std::string> Judge(int node, const Position& place, std::string_view image) const;
 
  private:
-  std::optional<std::string> JudgeHint(const Position& key, const Object& object) const;
+  std::optional<std::string> JudgeKept(int node, const Position& key, const Object& object) const;
+  std::optional<std::string> JudgeBy(const Ring& ring, const Position& key,
+                                     const Object& object) const;
   std::optional<std::string> JudgeDead(const Position& key, const Object& object) const;
 
   World* world_;

@@ -10,17 +10,35 @@ bool Losses::MayStrike(int node) {
   std::erase_if(missing_, [this](const Missing& missing) { return IsBack(missing); });
   if (!world_->IsUp(node)) return false;
   if (last_ == node || last_ == kNobody) return true;
+  if (last_ >= 0 && world_->IsGone(last_) && !IsMadeUpFor(last_)) return false;
   uint64_t hints = 0;
   bool whole = missing_.empty();
   for (int i = 0; i < world_->size(); ++i) {
+    if (world_->IsOut(i)) continue;
     hints += world_->engine(i).hints();
-    whole = whole && (i == node || IsWhole(i));
+    whole = whole && (i == node || IsWhole(i)) && !(world_->IsUp(i) && world_->LeftOver(i));
   }
   return whole && hints == 0;
 }
 
 bool Losses::IsWhole(int node) const {
   return world_->IsUp(node) && world_->node(node).ready() && !world_->MayHaveLost(node);
+}
+
+// All know that the node is gone, and what it held is elsewhere.
+bool Losses::IsMadeUpFor(int gone) const {
+  for (int i = 0; i < world_->size(); ++i) {
+    if (world_->IsOut(i)) continue;
+    if (!world_->IsUp(i) || !world_->node(i).ready()) return false;
+    const ClusterState& state = world_->node(i).state();
+    if (state.in_motion() || state.Find(World::IdOf(gone)) != nullptr) return false;
+  }
+  return true;
+}
+
+void Losses::GoForGood(int node) {
+  world_->GoForGood(node);
+  Crash(node, Loss::kAll);
 }
 
 void Losses::Crash(int node, Loss loss) {

@@ -1,10 +1,10 @@
 // Losses: which node's disk may take data next. Cartwheel promises to keep what it acknowledged
 // while one disk at a time loses what it has (W - 1 = 1 of the copies), so a disk may lose
 // something only while every other one that did is whole again: it is up, has compared what it
-// holds (cluster/catch_up.h) and has its damaged record back. Copies that a fallback kept for
-// others are in no comparison, so nobody else may lose data while there are hints, and hints that
-// were lost count until W of the N hold what was in them. What is asked of the nodes is only what
-// they themselves say: a node that gives up a copy too early is not spared.
+// holds (cluster/catch_up.h) and has its damaged record back. Copies that a node keeps for others
+// are in no comparison, so nobody else may lose data while there are hints or left-overs, and hints
+// that were lost count until W of the N hold what was in them. What is asked of the nodes is only
+// what they themselves say: a node that gives up a copy too early is not spared.
 #pragma once
 
 #include <string_view>
@@ -23,6 +23,8 @@ class Losses {
 
   // The process dies, and takes that along.
   void Crash(int node, Loss loss);
+  // It never comes back.
+  void GoForGood(int node);
   // A record on its disk changes, if there is one.
   void Flip(int node);
   // All processes die at once, tails and all.
@@ -42,6 +44,7 @@ class Losses {
   bool IsBack(const Missing& missing) const;
   bool Holds(int node, const Missing& missing) const;
   bool IsWhole(int node) const;
+  bool IsMadeUpFor(int gone) const;
 
   World* world_;
   int last_ = kNobody;

@@ -20,12 +20,13 @@ struct Arguments {
   uint64_t most_failures = 10;  // ends the run
   std::string faults = "all";
   std::string mutant;
+  uint64_t matrix_seeds = 0;  // of each cell
 };
 
 constexpr std::string_view kUsage =
     "cartwheel-sim [--seed S] [--seeds COUNT] [--failures 10] [--nodes BY-SEED] [--seconds 120]\n"
     "              [--ops-per-second 50] [--faults all|none|KIND,KIND] [--mutant NAME]\n"
-    "              [--trace]\n";
+    "              [--cell CHANGE,FAULT,ROLE] [--matrix SEEDS-A-CELL] [--trace]\n";
 
 struct MutantName {
   Mutant mutant;
@@ -64,6 +65,36 @@ void SetMutant(std::string_view name, SimulationOptions* options) {
   if (options->mutant == Mutant::kNone) Refuse("no such mutant", name);
 }
 
+// CHANGE,FAULT,ROLE
+Cell ParseCell(std::string_view text) {
+  std::array<std::string_view, 3> words;
+  for (std::string_view& word : words) {
+    word = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+  }
+  const auto kind = [](const auto& kinds, std::string_view name) {
+    for (const FaultKind known : kinds) {
+      if (Name(known) == name) return known;
+    }
+    Refuse("not of the matrix", name);
+  };
+  Cell cell;
+  cell.change = kind(kCellChanges, words[0]);
+  cell.fault = kind(kCellFaults, words[1]);
+  for (const Role role : kCellRoles) {
+    if (kRoleNames[static_cast<size_t>(role)] == words[2]) {
+      cell.role = role;
+      return cell;
+    }
+  }
+  Refuse("not of the matrix", words[2]);
+}
+
+std::string NameOf(const Cell& cell) {
+  return std::string(Name(cell.change)) + "," + std::string(Name(cell.fault)) + "," +
+         std::string(kRoleNames[static_cast<size_t>(cell.role)]);
+}
+
 Arguments Parse(int argc, char** argv) {
   Arguments arguments;
   for (int i = 1; i < argc; ++i) {
@@ -76,7 +107,9 @@ Arguments Parse(int argc, char** argv) {
     const std::string_view value = argv[++i];
     const auto parsed = ParseUnsigned(value);
     const uint64_t number = parsed.value_or(0);
-    if (flag == "--faults") {
+    if (flag == "--cell") {
+      arguments.one.cell = ParseCell(value);
+    } else if (flag == "--faults") {
       arguments.faults = value;
       SetFaults(value, &arguments.one);
     } else if (flag == "--mutant") {
@@ -89,6 +122,8 @@ Arguments Parse(int argc, char** argv) {
       arguments.one.seed = number;
     } else if (flag == "--seeds") {
       arguments.seeds = number;
+    } else if (flag == "--matrix" && number >= 1) {
+      arguments.matrix_seeds = number;
     } else if (flag == "--failures" && number >= 1) {
       arguments.most_failures = number;
     } else if (flag == "--nodes" && number >= 1 && number <= 15) {
@@ -121,6 +156,7 @@ std::string Replay(const Arguments& arguments, uint64_t seed) {
                      std::to_string(one.seconds) + " --ops-per-second " +
                      std::to_string(one.ops_per_second) + " --faults " + arguments.faults;
   if (!arguments.mutant.empty()) line += " --mutant " + arguments.mutant;
+  if (one.cell) line += " --cell " + NameOf(*one.cell);
   return line;
 }
 
@@ -131,24 +167,35 @@ struct Totals {
   int64_t simulated_us = 0;
   FaultHits hits;
   Checker::Counts counts;
+
+  void Join(const Totals& other) {
+    seeds += other.seeds;
+    failed += other.failed;
+    hash = hash * 31 + other.hash;
+    simulated_us += other.simulated_us;
+    hits.Add(other.hits);
+    counts.operations += other.counts.operations;
+    counts.acknowledged_writes += other.counts.acknowledged_writes;
+    counts.unknown_writes += other.counts.unknown_writes;
+    counts.reads += other.counts.reads;
+    counts.failed_reads += other.counts.failed_reads;
+    counts.versions += other.counts.versions;
+    counts.sloppy += other.counts.sloppy;
+    counts.dropped += other.counts.dropped;
+    counts.twins += other.counts.twins;
+    counts.twins_back += other.counts.twins_back;
+    counts.twins_shown += other.counts.twins_shown;
+  }
 };
 
 void Add(const SimulationResult& result, Totals* totals) {
-  ++totals->seeds;
-  totals->hash = totals->hash * 31 + result.trace_hash;
-  totals->simulated_us += result.simulated_us;
-  totals->hits.Add(result.hits);
-  totals->counts.operations += result.counts.operations;
-  totals->counts.acknowledged_writes += result.counts.acknowledged_writes;
-  totals->counts.unknown_writes += result.counts.unknown_writes;
-  totals->counts.reads += result.counts.reads;
-  totals->counts.failed_reads += result.counts.failed_reads;
-  totals->counts.versions += result.counts.versions;
-  totals->counts.sloppy += result.counts.sloppy;
-  totals->counts.dropped += result.counts.dropped;
-  totals->counts.twins += result.counts.twins;
-  totals->counts.twins_back += result.counts.twins_back;
-  totals->counts.twins_shown += result.counts.twins_shown;
+  Totals one;
+  one.seeds = 1;
+  one.hash = result.trace_hash;
+  one.simulated_us = result.simulated_us;
+  one.hits = result.hits;
+  one.counts = result.counts;
+  totals->Join(one);
 }
 
 void PrintTotals(const Totals& totals, double seconds) {
@@ -178,7 +225,7 @@ void PrintTotals(const Totals& totals, double seconds) {
 
 // A kind that was asked for and never struck in so many seeds is not tested.
 bool AllStruck(const Arguments& arguments, const Totals& totals) {
-  if (totals.seeds < 200) return true;
+  if (totals.seeds < 200 || arguments.matrix_seeds > 0 || arguments.one.cell) return true;
   for (size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
     if (!arguments.one.faults.Has(kind) || totals.hits.Of(kind) > 0) continue;
@@ -189,23 +236,59 @@ bool AllStruck(const Arguments& arguments, const Totals& totals) {
   return true;
 }
 
+// Plays a seed; false when it failed.
+bool Play(const Arguments& arguments, uint64_t seed, Totals* totals) {
+  SimulationOptions options = arguments.one;
+  options.seed = seed;
+  const SimulationResult result = Simulate(options);
+  Add(result, totals);
+  if (!result.failure) return true;
+  ++totals->failed;
+  std::printf("seed %llu failed after %.3f s: %s\nreplay: %s\n",
+              static_cast<unsigned long long>(seed), static_cast<double>(result.simulated_us) / 1e6,
+              result.failure->c_str(), Replay(arguments, seed).c_str());
+  std::fflush(stdout);
+  return false;
+}
+
+// Every change with every fault of every role, each cell its own seeds; a table of how many of them
+// were well, and of how often the cell's change was made and its fault struck.
+void PlayMatrix(Arguments arguments, Totals* totals) {
+  std::string table = "change  fault        ";
+  for (const std::string_view role : kRoleNames) table += " " + std::string(role);
+  table += "   (seeds that were well / changes / faults)\n";
+  uint64_t seed = arguments.one.seed;
+  for (const FaultKind change : kCellChanges) {
+    for (const FaultKind fault : kCellFaults) {
+      char name[64];
+      std::snprintf(name, sizeof(name), "%-8s%-13s", std::string(Name(change)).c_str(),
+                    std::string(Name(fault)).c_str());
+      table += name;
+      for (const Role role : kCellRoles) {
+        arguments.one.cell = Cell{change, fault, role};
+        Totals cell;
+        for (uint64_t i = 0; i < arguments.matrix_seeds; ++i) Play(arguments, seed++, &cell);
+        table += " " + std::to_string(cell.seeds - cell.failed) + "/" +
+                 std::to_string(cell.hits.Of(change)) + "/" + std::to_string(cell.hits.Of(fault));
+        totals->Join(cell);
+      }
+      table += "\n";
+    }
+  }
+  std::fputs(table.c_str(), stdout);
+}
+
 int Main(int argc, char** argv) {
   const Arguments arguments = Parse(argc, argv);
   const auto start = std::chrono::steady_clock::now();
   Totals totals;
-  for (uint64_t i = 0; i < arguments.seeds; ++i) {
-    SimulationOptions options = arguments.one;
-    options.seed += i;
-    const SimulationResult result = Simulate(options);
-    Add(result, &totals);
-    if (!result.failure) continue;
-    ++totals.failed;
-    std::printf("seed %llu failed after %.3f s: %s\nreplay: %s\n",
-                static_cast<unsigned long long>(options.seed),
-                static_cast<double>(result.simulated_us) / 1e6, result.failure->c_str(),
-                Replay(arguments, options.seed).c_str());
-    std::fflush(stdout);
-    if (totals.failed >= arguments.most_failures) break;
+  if (arguments.matrix_seeds > 0) {
+    PlayMatrix(arguments, &totals);
+  } else {
+    for (uint64_t i = 0; i < arguments.seeds; ++i) {
+      const bool well = Play(arguments, arguments.one.seed + i, &totals);
+      if (!well && totals.failed >= arguments.most_failures) break;
+    }
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   PrintTotals(totals, took.count());

@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64_t kMs = 1000;
 constexpr int64_t kSecond = 1'000'000;
+constexpr int kMoveSeconds = 60;
 constexpr int kConvergeSeconds = 60;
 constexpr int kOrderedRounds = 20;
 constexpr int kDropSeconds = 100;
@@ -37,6 +38,7 @@ WorldOptions WorldOf(const SimulationOptions& options, Random* random) {
   const int sizes[] = {3, 4, 4, 4, 5, 5, 5, 5, 6, 6};
   world.nodes = sizes[random->Below(std::size(sizes))];
   if (options.nodes != 0) world.nodes = options.nodes;
+  world.spares = static_cast<int>(1 + random->Below(3));
   world.settings.partitions = 16U << random->Below(3);
   const Quorum quorum = kQuorums[random->Below(std::size(kQuorums))];
   world.settings.n = quorum.n;
@@ -50,6 +52,15 @@ WorldOptions WorldOf(const SimulationOptions& options, Random* random) {
   const int64_t ages_ms[] = {1500, 1500, 10'000, 600'000};
   world.tombstone_min_age_ms = ages_ms[random->Below(std::size(ages_ms))];
   world.mutant = options.mutant;
+  if (options.cell) {
+    // Every change has whom it needs, and takes a while.
+    world.nodes = 5;
+    world.spares = 6;
+    world.settings.n = 3;
+    world.settings.r = world.settings.w = 2;
+    const uint64_t rates[] = {0, 3000, 30'000};
+    world.transfer_rate_bytes = rates[random->Below(3)];
+  }
   world.seed = random->Next();
   return world;
 }
@@ -146,7 +157,7 @@ class Run : public WorldObserver {
       world_.Trace("client " + std::to_string(answer.id) + " answered by " +
                    std::to_string(node + 1) + ": " + std::to_string(answer.result.index()));
     }
-    workload_.OnAnswer(node, answer);
+    if (!nemesis_.OnAnswer(answer)) workload_.OnAnswer(node, answer);
     TraceFailure();
   }
   void OnNodeDown(int node) override {
@@ -162,7 +173,9 @@ class Run : public WorldObserver {
   }
 
   void OnDrop(int node, const Position& position, std::string_view image) override {
-    if (!IsHint(position)) checker_.OnDrop(position, image, world_.now_us());
+    const bool own =
+        !IsHint(position) && world_.node(node).ring().Holds(position.slot, World::IdOf(node));
+    if (own) checker_.OnDrop(position, image, world_.now_us());
     if (const auto wrong = keepers_.Judge(node, position, image)) checker_.Fail(*wrong);
     TraceFailure();
   }
@@ -177,19 +190,33 @@ class Run : public WorldObserver {
   }
   bool Fine() const { return !checker_.failed() && !world_.broken(); }
 
-  bool Formed() const {
+  std::vector<int> Members() const {
+    std::vector<int> members;
     for (int i = 0; i < world_.size(); ++i) {
-      if (!world_.node(i).ready() ||
-          world_.node(i).state().members.size() != static_cast<size_t>(world_.size()) ||
-          world_.node(i).state() != world_.node(0).state()) {
-        return false;
-      }
+      if (!world_.IsOut(i)) members.push_back(i);
     }
-    return true;
+    return members;
   }
+  const Node& AnyMember() const { return world_.node(Members().front()); }
+
+  // All who should be in it agree on a ring that rests.
+  std::optional<std::string> Unformed() const {
+    const std::vector<int> members = Members();
+    for (const int i : members) {
+      const std::string who = "node " + std::to_string(i + 1);
+      if (!world_.IsUp(i)) return who + " is down";
+      if (!world_.node(i).ready()) return who + " knows no ring";
+      const ClusterState& state = world_.node(i).state();
+      if (state != AnyMember().state()) return "members do not agree on the cluster's state";
+      if (state.in_motion()) return "the ring is in motion";
+      if (state.members.size() != members.size()) return "the ring has other members";
+    }
+    return std::nullopt;
+  }
+  bool Formed() const { return !Unformed(); }
 
   void Form() {
-    for (int i = 0; i < world_.size(); ++i) world_.Start(i);
+    for (int i = 0; i < world_.founders(); ++i) world_.Start(i);
     while (Fine() && !Formed()) {
       if (world_.now_us() > 60 * kSecond) checker_.Fail("no ring of all nodes after 60 s");
       world_.RunUntil(world_.now_us() + 100 * kMs);
@@ -198,7 +225,7 @@ class Run : public WorldObserver {
 
   void Safety() {
     workload_.Begin();
-    nemesis_.Begin();
+    options_.cell ? nemesis_.Begin(*options_.cell) : nemesis_.Begin();
     RunFor(options_.seconds * kSecond);
     nemesis_.Stop();
     RunFor(5 * kSecond);
@@ -220,6 +247,10 @@ class Run : public WorldObserver {
                     " was never answered");
     }
     // Nobody reads: what was missed is repaired by anti-entropy alone.
+    for (int i = 0; Fine() && (nemesis_.RingIsAsked() || !Formed()) && i < kMoveSeconds; ++i) {
+      RunFor(kSecond);
+    }
+    if (const auto why = Unformed(); why && Fine()) checker_.Fail(*why);
     std::optional<std::string> difference = Difference();
     for (int second = 0; Fine() && difference && second < kConvergeSeconds; ++second) {
       RunFor(kSecond);
@@ -243,7 +274,7 @@ class Run : public WorldObserver {
   }
 
   std::optional<std::string> Difference() {
-    const Ring& ring = world_.node(0).ring();
+    const Ring& ring = AnyMember().ring();
     for (size_t key = 0; key < workload_.key_count(); ++key) {
       const Position position = PositionAt(key);
       std::optional<std::string> first;
@@ -283,7 +314,7 @@ class Run : public WorldObserver {
     if (!TombstonesGo()) return std::nullopt;
     for (size_t key = 0; key < workload_.key_count(); ++key) {
       const Position position = PositionAt(key);
-      for (const NodeId id : world_.node(0).ring().Replicas(position.slot)) {
+      for (const NodeId id : AnyMember().ring().Replicas(position.slot)) {
         const int node = world_.IndexOf(id);
         Object object;
         Comparable(world_.engine(node), position, &object);
@@ -317,16 +348,20 @@ class Run : public WorldObserver {
   }
 
   void CheckEnd() {
-    if (!Formed()) checker_.Fail("members do not agree on the cluster's state");
-    for (int i = 0; i < world_.size(); ++i) {
+    if (const auto why = Unformed()) return checker_.Fail(*why);
+    for (const int i : Members()) {
       const uint64_t left = world_.node(i).counters().operations_in_flight;
       if (left != 0) checker_.Fail(std::to_string(left) + " operations are left in flight");
       const uint64_t hints = world_.node(i).counters().hints_pending;
       if (hints != 0) checker_.Fail(std::to_string(hints) + " hints were never delivered");
+      if (const auto partition = world_.LeftOver(i)) {
+        checker_.Fail("node " + std::to_string(i + 1) + " still has a copy of partition " +
+                      std::to_string(*partition) + ", which is not its");
+      }
     }
     if (checker_.pending() > 0) checker_.Fail("an operation was never answered");
     if (const auto difference = Difference()) checker_.Fail(*difference);
-    const Ring& ring = world_.node(0).ring();
+    const Ring& ring = AnyMember().ring();
     for (size_t key = 0; key < workload_.key_count(); ++key) {
       Object object;
       const Position position = PositionAt(key);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/simulation/cell.h"
 #include "tests/simulation/checker.h"
 #include "tests/simulation/fault_kind.h"
 #include "tests/simulation/world.h"
@@ -19,7 +20,8 @@ struct SimulationOptions {
   int64_t seconds = 120;  // of the safety phase
   uint32_t ops_per_second = 50;
   FaultSet faults = FaultSet::All();
-  bool swarm = true;  // a random subset of the faults for each seed; else all of them
+  std::optional<Cell> cell;  // in the place of the faults
+  bool swarm = true;         // a random subset of the faults for each seed; else all of them
   Mutant mutant = Mutant::kNone;
   std::function<void(const std::string&)> trace;  // lines with the time in front
 };

@@ -214,6 +214,7 @@ void Workload::OnNodeDown(int node) {
 void Workload::ReadAll() {
   for (size_t key = 0; key < keys_.size(); ++key) {
     for (int node = 0; node < world_->size(); ++node) {
+      if (!world_->IsUp(node)) continue;
       Ask(node, 0, key, {0, ReadOperation{keys_[key].key}});
     }
   }
@@ -229,7 +230,10 @@ void Workload::BeginOrdered(int rounds) {
 }
 
 void Workload::AskOrdered(size_t key) {
-  const int node = static_cast<int>(random_.Below(static_cast<uint64_t>(world_->size())));
+  int node = 0;
+  do {
+    node = static_cast<int>(random_.Below(static_cast<uint64_t>(world_->size())));
+  } while (!world_->IsUp(node));
   PutOperation put = Put(key, std::nullopt);
   keys_[key].last_ordered = put.bytes;
   Ask(node, 0, key, {0, std::move(put)}, true);

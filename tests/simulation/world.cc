@@ -41,13 +41,13 @@ World::World(const WorldOptions& options, WorldObserver* observer)
     : options_(options),
       observer_(observer),
       random_(options.seed),
-      network_(options.nodes, random_.Next(), &events_, &hits_,
+      network_(options.nodes + options.spares, random_.Next(), &events_, &hits_,
                {.stands_still = [this](int node) { return StandsStill(at(node)); },
                 .opening = [this](int node) { return at(node).node->Opening(NowOf(node)); }}),
       parser_(ParserLimits()) {
   network_.weather().min_latency_us = options.min_latency_us;
   network_.weather().max_latency_us = options.max_latency_us;
-  for (int i = 0; i < options.nodes; ++i) {
+  for (int i = 0; i < options.nodes + options.spares; ++i) {
     const auto uptime_us = static_cast<int64_t>(random_.Below(1'000'000'000'000));
     nodes_.push_back(std::make_unique<SimNode>(options.sync, uptime_us));
     SimNode& n = at(i);
@@ -60,6 +60,7 @@ World::World(const WorldOptions& options, WorldObserver* observer)
     for (int seed = 0; seed < options.nodes; ++seed) o.seeds.push_back(BusAddress(seed));
     o.settings = options.settings;
     o.tombstone_min_age_ms = options.tombstone_min_age_ms;
+    o.transfer_rate_bytes = options.transfer_rate_bytes;
     n.engine.set_put_observer([this, i](const Position& position, std::string_view image) {
       observer_->OnPut(i, position, image);
     });
@@ -85,9 +86,22 @@ int World::IndexOf(NodeId id) const {
   return -1;
 }
 
+std::optional<uint32_t> World::LeftOver(int node) const {
+  if (!at(node).node->ready()) return std::nullopt;
+  const Ring& ring = at(node).node->ring();
+  for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
+    const uint16_t slot = ring.FirstSlot(partition);
+    if (ring.Holds(slot, IdOf(node))) continue;
+    const uint32_t end = (ring.LastSlot(partition) + 1U) * kBucketsPerSlot;
+    if (at(node).engine.SumOfLeaves(slot * kBucketsPerSlot, end) != 0) return partition;
+  }
+  return std::nullopt;
+}
+
 void World::Start(int node) {
   SimNode& n = at(node);
-  CHECK(n.node == nullptr);
+  CHECK(n.node == nullptr && !n.is_gone);
+  n.was_started = true;
   const bool forgotten = options_.mutant == Mutant::kControlForgotten;
   n.options.seed = random_.Next();
   if (forgotten) n.options.seed = 1;
@@ -103,6 +117,11 @@ void World::Start(int node) {
   Trace("node " + std::to_string(node + 1) + " starts");
   Note(1, static_cast<uint64_t>(node), n.incarnation, 0);
   EndTurn(node);
+}
+
+void World::StartInPlaceOf(int node, int member) {
+  at(node).options.replaces = IdOf(member);
+  Start(node);
 }
 
 bool World::Submit(int node, ClientOp op) {
@@ -323,6 +342,7 @@ void World::EndTurn(int node) {
   if (effects_.stop && !broken_) {
     broken_ = "node " + std::to_string(node + 1) + " stops: " + *effects_.stop;
   }
+  const bool departs = effects_.departed;
   const uint64_t refused = n.node->counters().disk_full_refusals;
   if (refused != n.refused_for_room) hits_.Count(FaultKind::kDiskFull);
   n.refused_for_room = refused;
@@ -367,6 +387,12 @@ void World::EndTurn(int node) {
   }
   if (dies) {
     hits_.Count(FaultKind::kCommitCrash);
+    Crash(node, Loss::kNothing);
+    return;
+  }
+  if (departs) {
+    Trace("node " + std::to_string(node + 1) + " departs");
+    GoForGood(node);
     Crash(node, Loss::kNothing);
     return;
   }

@@ -37,6 +37,7 @@ enum class Mutant : uint8_t {
 
 struct WorldOptions {
   int nodes = 5;
+  int spares = 0;  // that may join later
   uint64_t seed = 1;
   ClusterSettings settings;
   SyncPolicy sync = SyncPolicy::kEverySecond;
@@ -44,6 +45,7 @@ struct WorldOptions {
   int64_t max_latency_us = 1500;
   int64_t max_sync_us = 2000;  // how long a disk takes to sync
   int64_t tombstone_min_age_ms = 600'000;
+  uint64_t transfer_rate_bytes = 64ULL << 20;
   bool anti_entropy = true;  // false: nobody is asked to compare, for what is told of the rest
   Mutant mutant = Mutant::kNone;
 };
@@ -71,11 +73,19 @@ class World {
   int IndexOf(NodeId id) const;  // -1: none of ours
 
   int size() const { return static_cast<int>(nodes_.size()); }
+  int founders() const { return options_.nodes; }
+  // Not of the ring: a spare that was never started, or a node that left it or was removed for
+  // good.
+  bool IsOut(int node) const { return !at(node).was_started || at(node).is_gone; }
+  bool IsGone(int node) const { return at(node).is_gone; }
+  bool Replaces(int node, int member) const { return at(node).options.replaces == IdOf(member); }
   int64_t now_us() const { return now_us_; }
   Now NowOf(int node) const { return at(node).clock.At(now_us_); }
 
   // Starts a node for the first time, or again from what its disk holds.
   void Start(int node);
+  // The same for a spare, in the place of a member that is gone.
+  void StartInPlaceOf(int node, int member);
   bool IsUp(int node) const { return at(node).node != nullptr; }
   const Node& node(int node) const { return *at(node).node; }
   // It lost something, now or when it died, that the others have not given back yet.
@@ -83,6 +93,8 @@ class World {
     return IsUp(node) ? at(node).node->MayHaveLost() : at(node).went_with_losses;
   }
   const SimEngine& engine(int node) const { return at(node).engine; }
+  // A partition that is not the node's, as it knows the ring, and of which it has a copy.
+  std::optional<uint32_t> LeftOver(int node) const;
 
   // Steps the node with a client's operation. False when it is down; its answer comes to the
   // observer.
@@ -107,6 +119,8 @@ class World {
   // The node dies in its next turn that writes: before its control image is durable, before its
   // batch is written, or before anything is sent.
   void CrashInCommit(int node, int stage);
+  // It never comes back; the ring's operators have to know.
+  void GoForGood(int node) { at(node).is_gone = true; }
   // The node's disk changes a record that is stored there, if there is one: which.
   std::optional<Position> FlipRecord(int node);
   // The node's disk has no room for new values, or has it again.
@@ -169,6 +183,8 @@ class World {
     bool early_sync_planned = false;
     uint64_t refused_for_room = 0;  // by this incarnation
     std::optional<int> crash_stage;
+    bool was_started = false;
+    bool is_gone = false;
     bool went_with_losses = false;  // what it had lost when it died was not repaired yet
   };
 

@@ -181,16 +181,21 @@ TEST(AntiEntropyTest, ASlowPeerIsWaitedForAsLongAsObjectsCome) {
   EXPECT_EQ(peers.Repaired(2, 1), 20U);
 }
 
-TEST(AntiEntropyTest, AnotherEpochEndsAComparisonUntilItHasSpread) {
+TEST(AntiEntropyTest, AnotherPlacementEndsAComparisonUntilItHasSpread) {
   ReplicaPeers peers;
   peers.Set(1, "k", "v");
-  ++peers[2].state.epoch;
+  ++peers[1].state.epoch;  // that of a flush does not
+  const auto move = [&](NodeId id) {
+    ++peers[id].state.placement_version;
+    peers[id].context.ring.emplace(peers[id].state);
+  };
+  move(2);
   peers.Begin();
   peers.Run(2000);
   EXPECT_EQ(peers[1].counters().anti_entropy_rounds, 0U);
   EXPECT_EQ(peers.Get(2, "k"), "");
-  ++peers[1].state.epoch;
-  peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnRingChanged(turn); });
+  move(1);
+  peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnPlacementChanged(turn); });
   peers.Run(2000);
   EXPECT_GT(peers[1].counters().anti_entropy_rounds, 0U);
   EXPECT_EQ(peers.Get(2, "k"), "v");
@@ -230,7 +235,7 @@ TEST(AntiEntropyTest, AnObjectThatIsNeverAcknowledgedEndsIt) {
 
 TEST(AntiEntropyTest, PeersAreComparedWithInTurn) {
   ReplicaPeers peers(3);
-  peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnRingChanged(turn); });
+  peers.Call(1, [&](const Turn& turn) { peers[1].anti_entropy.OnPlacementChanged(turn); });
   peers.Run(2000);
   EXPECT_EQ(peers[1].counters().anti_entropy_rounds, 2U) << "with all at the start";
   peers.Set(1, "k", "v");
@@ -267,7 +272,7 @@ TEST(AntiEntropyTest, APeerThatLivesAgainGetsItsHintsFirst) {
 TEST(AntiEntropyTest, WhoIsHandedHintsComparesWhenTheyHaveCome) {
   ReplicaPeers peers;
   peers.Set(1, "missed", "v");
-  peers.Call(2, [&](const Turn& turn) { peers[2].anti_entropy.OnRingChanged(turn); });
+  peers.Call(2, [&](const Turn& turn) { peers[2].anti_entropy.OnPlacementChanged(turn); });
   MergeRequest handed;
   handed.synced = true;
   for (int i = 0; i < 20; ++i) {

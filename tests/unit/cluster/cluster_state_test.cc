@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "cluster/ring.h"
+#include "cluster/state_changes.h"
 
 namespace cartwheel {
 namespace {
@@ -16,7 +18,9 @@ Member MakeMember(NodeId id, uint16_t bus_port) {
   return member;
 }
 
-// With something in every field.
+constexpr Author kAuthor{3, 100};
+
+// In motion, and with something in every field.
 ClusterState FullState() {
   ClusterSettings settings;
   settings.n = 5;
@@ -30,10 +34,12 @@ ClusterState FullState() {
   ClusterState state = NewRing(77, settings, founder, 1234567890123);
   state.parent_ring_id = 76;
   for (NodeId id = 1; id <= 6; ++id) {
-    state = *WithMember(state, MakeMember(id, static_cast<uint16_t>(id)), founder.id, 99);
+    state = *WithMember(state, MakeMember(id, static_cast<uint16_t>(id)), 0, {founder.id, 99});
   }
-  state = WithFlush(state, kAllDbs, 1ULL << 60, 3, 100);
-  return WithFlush(state, 15, (1ULL << 60) + 1, 3, 101);
+  const NodeId gone[] = {6};
+  state = *WithRemoved(state, gone, kAuthor);
+  state = WithFlush(state, kAllDbs, 1ULL << 60, kAuthor);
+  return WithFlush(state, 15, (1ULL << 60) + 1, {3, 101});
 }
 
 std::string Encoded(const ClusterState& state) {
@@ -48,7 +54,7 @@ TEST(ClusterState, SurvivesEncoding) {
   ASSERT_TRUE(decoded.has_value());
   EXPECT_EQ(*decoded, state);
   EXPECT_EQ(HashState(*decoded), HashState(state));
-  EXPECT_NE(HashState(state), HashState(WithFlush(state, 1, 5, 1, 1)));
+  EXPECT_NE(HashState(state), HashState(WithFlush(state, 1, 5, kAuthor)));
 }
 
 TEST(ClusterState, EveryCutIsRefused) {
@@ -70,9 +76,13 @@ TEST(ClusterState, DamagedBytesNeverGiveAnIllFormedState) {
     const Result<ClusterState> state = DecodeState(damaged);
     if (!state) continue;
     decoded_count += 1;
-    EXPECT_EQ(state->owners.size(), state->settings.partitions);
-    for (const NodeId owner : state->owners) ASSERT_NE(state->Find(owner), nullptr);
+    EXPECT_EQ(state->serving.owners.size(), state->settings.partitions);
+    EXPECT_EQ(state->target.empty(), !state->in_motion());
+    for (const Placement* placement : {&state->serving, &state->target}) {
+      for (const uint32_t owner : placement->owners) ASSERT_LT(owner, placement->seats.size());
+    }
     EXPECT_LE(state->settings.w, state->settings.n);
+    const Ring ring(*state);  // it can be used
     Encoded(*state);
   }
   EXPECT_GT(decoded_count, 0);
@@ -80,18 +90,18 @@ TEST(ClusterState, DamagedBytesNeverGiveAnIllFormedState) {
 
 TEST(ClusterState, EveryChangeRaisesTheEpochAndIsRemembered) {
   const ClusterState state = FullState();
-  EXPECT_EQ(state.epoch, 9U);
-  ASSERT_EQ(state.history.size(), 9U);
-  for (size_t i = 0; i < state.history.size(); ++i) EXPECT_EQ(state.history[i].epoch, 9 - i);
+  EXPECT_EQ(state.epoch, 10U);
+  ASSERT_EQ(state.history.size(), 10U);
+  for (size_t i = 0; i < state.history.size(); ++i) EXPECT_EQ(state.history[i].epoch, 10 - i);
   EXPECT_EQ(state.history[0].what, "FLUSHDB 15");
   EXPECT_EQ(state.history[1].what, "FLUSHALL");
-  EXPECT_EQ(state.history[8].proposer, 0xfedcba9876543210U);
-  EXPECT_EQ(state.history[8].wall_ms, 1234567890123);
+  EXPECT_EQ(state.history[9].proposer, 0xfedcba9876543210U);
+  EXPECT_EQ(state.history[9].wall_ms, 1234567890123);
 }
 
 TEST(ClusterState, TheHistoryIsBounded) {
   ClusterState state = FullState();
-  for (int i = 0; i < 100; ++i) state = WithFlush(state, 0, 1, 1, i);
+  for (int i = 0; i < 100; ++i) state = WithFlush(state, 0, 1, {1, i});
   EXPECT_EQ(state.history.size(), kHistoryLength);
   EXPECT_EQ(state.history[0].epoch, state.epoch);
   EXPECT_TRUE(DecodeState(Encoded(state)).has_value());
@@ -99,49 +109,20 @@ TEST(ClusterState, TheHistoryIsBounded) {
 
 TEST(ClusterState, MembersAreInOrderOfTheirIds) {
   const ClusterState state = FullState();
-  ASSERT_EQ(state.members.size(), 7U);
-  for (NodeId id = 1; id <= 6; ++id) EXPECT_EQ(state.members[id - 1].id, id);
+  ASSERT_EQ(state.members.size(), 6U);
+  for (NodeId id = 1; id <= 5; ++id) EXPECT_EQ(state.members[id - 1].id, id);
   EXPECT_EQ(state.Find(0xfedcba9876543210)->zone, "rack-7");
   EXPECT_EQ(state.Find(7), nullptr);
-}
-
-TEST(ClusterState, AMemberIsTakenOnce) {
-  EXPECT_FALSE(WithMember(FullState(), MakeMember(3, 999), 1, 1).has_value());
-}
-
-TEST(ClusterState, AFreshNodeAtAMembersAddressIsToldToReplaceIt) {
-  const Result<ClusterState> state = WithMember(FullState(), MakeMember(1234, 3), 1, 1);
-  ASSERT_FALSE(state.has_value());
-  EXPECT_NE(state.error().message.find("DYN.REPLACE"), std::string::npos);
-  EXPECT_NE(state.error().message.find(FormatNodeId(3)), std::string::npos);
-}
-
-TEST(ClusterState, AnUpdateChangesTheMemberAndNoOwner) {
-  const ClusterState state = FullState();
-  Member moved = *state.Find(3);
-  moved.bus_port = 3333;
-  moved.weight_thousandths = 500;
-  moved.status = MemberStatus::kLeaving;  // not an update's to say
-  const ClusterState next = *WithUpdatedMember(state, moved, 3, 5);
-  EXPECT_EQ(next.Find(3)->bus_port, 3333);
-  EXPECT_EQ(next.Find(3)->weight_thousandths, 500U);
-  EXPECT_EQ(next.Find(3)->status, MemberStatus::kNormal);
-  EXPECT_EQ(next.owners, state.owners);
-  EXPECT_EQ(next.placement_version, state.placement_version);
-  EXPECT_EQ(next.epoch, state.epoch + 1);
-  moved.bus_port = 4;  // another member's
-  EXPECT_FALSE(WithUpdatedMember(state, moved, 3, 5).has_value());
-  EXPECT_FALSE(WithUpdatedMember(state, MakeMember(99, 99), 3, 5).has_value());
 }
 
 TEST(ClusterState, AFlushOfAllHoldsForEveryDbAndTimesNeverGoBack) {
   ClusterState state = NewRing(1, {}, MakeMember(1, 1), 0);
   EXPECT_EQ(state.FlushedBefore(0), 0U);
-  state = WithFlush(state, 2, 50, 1, 0);
-  state = WithFlush(state, kAllDbs, 40, 1, 0);
+  state = WithFlush(state, 2, 50, {1, 0});
+  state = WithFlush(state, kAllDbs, 40, {1, 0});
   EXPECT_EQ(state.FlushedBefore(2), 50U);
   EXPECT_EQ(state.FlushedBefore(3), 40U);
-  state = WithFlush(state, 2, 10, 1, 0);
+  state = WithFlush(state, 2, 10, {1, 0});
   EXPECT_EQ(state.FlushedBefore(2), 50U);
 }
 

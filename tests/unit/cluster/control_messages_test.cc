@@ -20,13 +20,14 @@ std::vector<ControlMessage> OneOfEach() {
   probe.ring = UINT64_MAX;
   probe.members = 3;
   probe.has_data = probe.joining = true;
+  probe.replaces = 77;
   SeedAnswer answer;
   answer.asked = "seed:1";
   answer.ring = 6;
   answer.epoch = 300;
   answer.members = 4;
   answer.has_data = answer.joining = answer.candidate = true;
-  answer.settings = {5, 4, 3, 1024, Placement::kEqual, Partitioner::kMd5};
+  answer.settings = {5, 4, 3, 1024, PlacementStrategy::kEqual, Partitioner::kMd5, 99};
   answer.refusal = "no";
   JoinRequest request;
   request.ring = 7;
@@ -34,8 +35,9 @@ std::vector<ControlMessage> OneOfEach() {
   request.member.host = "::1";
   request.member.zone = "rack";
   request.member.weight_thousandths = 1500;
-  return {Digest{1, 2, 3, true},
-          StatePush{true, true, true, "state"},
+  request.replaces = 78;
+  return {Digest{1, 2, 3, true, 4},
+          StatePush{true, true, "state"},
           StateAsk{true},
           Prepare{1, 2, {3, 4}},
           Promise{1, 2, {3, 4}, true, {5, 6}, {7, 8}, 9, "value"},
@@ -44,7 +46,9 @@ std::vector<ControlMessage> OneOfEach() {
           probe,
           answer,
           request,
-          JoinAnswer{JoinStatus::kOtherRing, true, "text", "state"}};
+          JoinAnswer{JoinStatus::kOtherRing, "text", "state"},
+          HearAsk{9, "nodes"},
+          HearAnswer{10, UINT64_MAX}};
 }
 
 TEST(ControlMessages, SurviveTheWire) {

@@ -1,4 +1,4 @@
-// Membership: joins and flushes.
+// Membership: joins, settings, flushes and the phases of a motion.
 #include <gtest/gtest.h>
 
 #include "cluster/membership.h"
@@ -90,6 +90,101 @@ TEST(MembershipJoin, IsRefusedWithAReason) {
   cluster.Run(500);
   EXPECT_NE(ErrorOf(cluster, 6, 1).find("DYN.REPLACE"), std::string::npos);
   EXPECT_TRUE(cluster.OneRing({6}));
+}
+
+// --- SETTINGS ---
+
+TEST(MembershipSettings, AreDecidedAndInForceEverywhere) {
+  Cluster cluster;
+  MakeThree(cluster);
+  cluster.Set(2, 1, {.r = 1, .w = 3});
+  cluster.Run(100);
+  EXPECT_TRUE(AnsweredWith<Done>(cluster, 2, 1));
+  EXPECT_TRUE(cluster.OneRing({1, 2, 3}));
+  EXPECT_EQ(cluster[3].state().settings.r, 1);
+  EXPECT_EQ(cluster[3].state().settings.w, 3);
+  const uint64_t epoch = cluster[3].state().epoch;
+  cluster.Set(3, 1, {.w = 3});
+  EXPECT_TRUE(AnsweredWith<Done>(cluster, 3, 1)) << "they are so already";
+  cluster.Run(500);
+  EXPECT_EQ(cluster[3].state().epoch, epoch);
+  cluster.Set(3, 2, {.r = 4});
+  EXPECT_NE(ErrorOf(cluster, 3, 2).find("must not be more than N 3"), std::string::npos);
+}
+
+TEST(MembershipSettings, OfTwoOperatorsAtOnceOneIsLast) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Cluster cluster(seed);
+    MakeThree(cluster);
+    const uint64_t epoch = cluster[1].state().epoch;
+    cluster.Set(1, 1, {.w = 1});
+    cluster.Set(3, 1, {.w = 3});
+    cluster.Run(3'000);
+    EXPECT_TRUE(cluster.OneRing({1, 2, 3}));
+    EXPECT_TRUE(AnsweredWith<Done>(cluster, 1, 1));
+    EXPECT_TRUE(AnsweredWith<Done>(cluster, 3, 1));
+    EXPECT_EQ(cluster[2].state().epoch, epoch + 2);
+    EXPECT_NE(cluster[2].state().settings.w, 2);
+  }
+}
+
+TEST(MembershipSettings, OnBothSidesOfACutOneOperatorSucceeds) {
+  Cluster cluster;
+  MakeThree(cluster);
+  cluster.Cut(1, 2);
+  cluster.Cut(1, 3);
+  cluster.Set(1, 1, {.w = 1});
+  cluster.Set(2, 1, {.w = 3});
+  cluster.Run(2'000);
+  EXPECT_TRUE(AnsweredWith<NoQuorum>(cluster, 1, 1));
+  EXPECT_TRUE(AnsweredWith<Done>(cluster, 2, 1));
+  cluster.Heal();
+  cluster.Run(5'000);
+  EXPECT_TRUE(cluster.OneRing({1, 2, 3}));
+  EXPECT_EQ(cluster[1].state().settings.w, 3);
+}
+
+// --- phases ---
+
+TEST(MembershipPhase, EndsOnceWhoeverSaysSo) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Cluster cluster(seed);
+    MakeThree(cluster);
+    const ClusterState before = cluster[1].state();
+    ASSERT_EQ(before.phase, Phase::kFetch);
+    for (const NodeId id : {1, 2, 3}) {
+      for (int twice = 0; twice < 2; ++twice) {
+        cluster.Call(id, [&](Membership* m, Effects* effects) {
+          m->EndPhase(cluster.now(), before.placement_version, effects);
+        });
+      }
+    }
+    cluster.Run(3'000);
+    EXPECT_TRUE(cluster.OneRing({1, 2, 3}));
+    EXPECT_EQ(cluster[1].state().phase, Phase::kSwitch) << seed;
+    EXPECT_EQ(cluster[1].state().epoch, before.epoch + 1);
+  }
+}
+
+TEST(MembershipPhase, AnAnswerFromALaterPlacementIsAskedAbout) {
+  Cluster cluster;
+  MakeThree(cluster);
+  cluster.Cut(1, 2);
+  cluster.Cut(1, 3);
+  cluster.Call(2, [&](Membership* m, Effects* effects) {
+    m->EndPhase(cluster.now(), m->state().placement_version, effects);
+  });
+  cluster.Run(100);
+  ASSERT_EQ(cluster[2].state().phase, Phase::kSwitch);
+  cluster.Heal();
+  const uint64_t later = cluster[2].state().placement_version;
+  cluster.Call(1, [&](Membership* m, Effects* effects) {
+    m->SawPlacement(cluster.now(), 2, later - 1, effects);
+    EXPECT_TRUE(effects->outbox.sends.empty()) << "that it knows";
+    m->SawPlacement(cluster.now(), 2, later, effects);
+  });
+  cluster.Run(10);
+  EXPECT_EQ(cluster[1].state().phase, Phase::kSwitch);
 }
 
 // --- FLUSH ---

@@ -31,6 +31,7 @@ class Cluster {
     std::vector<std::string> log;
     std::map<uint64_t, Answer> answers;
     std::optional<std::string> stopped;
+    bool departed = false;
 
     const ClusterState& state() const { return membership->state(); }
     Address address() const { return {options.self.host, options.self.bus_port}; }
@@ -68,10 +69,20 @@ class Cluster {
     ASSERT_TRUE(node.membership->Restore(node.disk).has_value());
     node.up = true;
     node.stopped.reset();
+    node.departed = false;
     node.membership->SetHasData(node.has_data);
     Call(id, [this](Membership* m, Effects* effects) { m->Start(now(), effects); });
   }
   void Crash(NodeId id) { nodes_.at(id).up = false; }
+  // It crashes, and the others notice.
+  void Lose(NodeId id) {
+    Crash(id);
+    for (const auto& [other, node] : nodes_) Notice(other, id, false);
+  }
+  void Notice(NodeId at, NodeId peer, bool alive) {
+    Node& node = nodes_.at(at);
+    if (node.up && at != peer) node.membership->SetAlive(peer, alive);
+  }
 
   template <typename Work>
   void Call(NodeId id, Work work) {
@@ -80,8 +91,30 @@ class Cluster {
     work(node.membership.get(), &effects);
     CarryOut(id, std::move(effects));
   }
-  void Join(NodeId id, uint64_t op, const Address& peer) {
-    Call(id, [&](Membership* m, Effects* effects) { m->Join(now(), op, peer, effects); });
+  void Join(NodeId id, uint64_t op, const Address& peer, NodeId replaces = 0) {
+    Call(id, [&](Membership* m, Effects* effects) {
+      m->Join(now(), op, {peer, replaces}, effects);
+    });
+  }
+  void Leave(NodeId id, uint64_t op) {
+    Call(id, [&](Membership* m, Effects* effects) { m->Leave(now(), op, effects); });
+  }
+  void Remove(NodeId id, uint64_t op, const std::vector<NodeId>& gone, bool force = false) {
+    Call(id, [&](Membership* m, Effects* effects) {
+      m->Remove(now(), op, {gone, force}, effects);
+    });
+  }
+  void Set(NodeId id, uint64_t op, const QuorumSettings& settings) {
+    Call(id, [&](Membership* m, Effects* effects) { m->Set(now(), op, settings, effects); });
+  }
+  // As its Motion and that of nobody else: every phase ends once it is known here.
+  void MoveOn(NodeId id, int64_t ms = 2'000) {
+    for (int64_t passed = 0; passed < ms && nodes_.at(id).state().in_motion(); passed += 100) {
+      Call(id, [&](Membership* m, Effects* effects) {
+        m->EndPhase(now(), m->state().placement_version, effects);
+      });
+      Run(100);
+    }
   }
   void Flush(NodeId id, uint64_t op, std::optional<uint32_t> db) {
     Call(id, [&](Membership* m, Effects* effects) { m->Flush(now(), op, db, effects); });
@@ -164,9 +197,12 @@ class Cluster {
       // Our own link is dialled at the address that our state has for the peer.
       if (!send.response) {
         const Member* member = node.state().Find(send.to);
-        EXPECT_NE(member, nullptr) << "a request to a node whose address is not known";
-        if (member == nullptr || !nodes_.contains(send.to)) continue;
-        if (nodes_.at(send.to).options.self.bus_port != member->bus_port) continue;
+        // The link to who was a member is still up.
+        EXPECT_TRUE(member != nullptr || node.state().WasRemoved(send.to))
+            << "a request to a node whose address is not known";
+        if (!nodes_.contains(send.to)) continue;
+        const uint16_t port = nodes_.at(send.to).options.self.bus_port;
+        if (member != nullptr && port != member->bus_port) continue;
       }
       Post({id, send.to, std::string(effects.outbox.FrameOf(send))});
     }
@@ -179,6 +215,10 @@ class Cluster {
     }
     if (effects.stop) {
       node.stopped = effects.stop;
+      node.up = false;
+    }
+    if (effects.departed) {
+      node.departed = true;
       node.up = false;
     }
   }

@@ -155,17 +155,6 @@ TEST(MembershipStart, AQuorumGivenAndDifferentIsALogLine) {
   EXPECT_EQ(cluster[2].state().settings.w, 2);
 }
 
-TEST(MembershipStart, JoiningARingWithDataSaysHowItIsFilled) {
-  Cluster cluster;
-  cluster.Add(1, {}).has_data = true;
-  cluster.Boot(1);
-  cluster.Add(2, {1});
-  cluster.Boot(2);
-  cluster.Run(2'000);
-  EXPECT_TRUE(cluster.OneRing({1, 2}));
-  EXPECT_TRUE(cluster[2].Logged("read repair only"));
-}
-
 // --- restarts ---
 
 TEST(MembershipRestart, AMemberComesBackToItsRing) {
@@ -230,13 +219,11 @@ TEST(MembershipRestart, DamagedDurableStateIsAnError) {
 TEST(MembershipRestart, ANodeThatWasRemovedStopsAndDoesNotStartAgain) {
   Cluster cluster;
   MakeThree(cluster);
-  ClusterState without = cluster[1].state();
-  without.epoch += 1;
-  without.members.pop_back();
-  for (NodeId& owner : without.owners) owner = owner == 3 ? 1 : owner;
+  const NodeId gone[] = {3};
+  const ClusterState without = *WithRemoved(cluster[1].state(), gone, {1, 0});
   std::string bytes;
   EncodeState(without, &bytes);
-  const std::string frame = EncodeControl(StatePush{false, false, false, bytes});
+  const std::string frame = EncodeControl(StatePush{false, false, bytes});
   cluster.Call(3, [&](Membership* m, Effects* effects) {
     m->Receive(cluster.now(), 1, FrameReader(frame).fields(), effects);
   });

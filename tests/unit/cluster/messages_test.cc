@@ -15,7 +15,8 @@ using AnyMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
                  CountRequest, CountResponse, Ping, Pong, HoldsRequest, HoldsResponse, ReapRequest,
-                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest, Publish>;
+                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest, TransferRequest,
+                 TransferResponse, MotionReport, Publish>;
 
 std::string FrameOf(const AnyMessage& message) {
   std::string frame;
@@ -48,16 +49,18 @@ std::vector<AnyMessage> Samples() {
   updated.needed = 2;
   updated.answered = 1;
   updated.sloppy = true;
+  updated.placement = 303;
   updated.result = {UpdateResult::Type::kInteger, INT64_MIN, "text", true};
   ScanResponse scanned;
   scanned.request = 11;
   scanned.next = kCursorEnd;
+  scanned.placement = 304;
   scanned.entries = {{"a", "object"}, {std::string_view("\0b", 2), ""}};
   return {
       Publish{4, true, "channel", std::string_view("\0m", 2)},
       ReadRequest{1, 2, UINT64_MAX, true, 15, "key"},
-      ReadResponse{1, ReadStatus::kObject, true, "object"},
-      ReadResponse{1, ReadStatus::kSame, false, {}},
+      ReadResponse{1, ReadStatus::kObject, true, 300, "object"},
+      ReadResponse{1, ReadStatus::kSame, false, 0, {}},
       CompareRequest{2, 3, 0xffffffffffffffffULL, 1, std::string_view("\r\n\0", 3)},
       MintRequest{3,
                   4,
@@ -75,27 +78,31 @@ std::vector<AnyMessage> Samples() {
                   "context",
                   "12345678",
                   ""},
-      MintResponse{6, MintStatus::kTooMany, false, "", "why"},
-      MergeRequest{7, 8, true, false, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
-      MergeRequest{7, 8, false, true, 0, {4, 5}, 9, "key", ""},
-      MergeResponse{8, true},
+      MintResponse{6, MintStatus::kTooMany, false, 301, "", "why"},
+      MergeRequest{7, 8, true, false, true, 3, {4, 5}, 9, "key", std::string_view("\0\1\2", 3)},
+      MergeRequest{7, 8, false, true, false, 0, {4, 5}, 9, "key", ""},
+      MergeResponse{8, true, 302},
       update,
       updated,
       ScanRequest{10, 1, 2, kCursorEnd - 1, 16383, 10},
       scanned,
       CountRequest{12, 13, 14, "partitions"},
-      CountResponse{15, "\x10\x01"},
+      CountResponse{15, 305, "\x10\x01"},
       Ping{17, 18, {19, 20}},
       Pong{19},
       HoldsRequest{20, 21, 22, "key", "context"},
-      HoldsResponse{23, true},
+      HoldsResponse{23, true, 306},
       ReapRequest{24, 25, "entries"},
       ReapResponse{26, std::string_view("\0\1", 2)},
       ReapCommit{28, {29, 30}, "entries"},
-      TreeRequest{21, 22, TreeLevel::kLeaf, true, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
+      TreeRequest{21, 22, TreeLevel::kLeaf, true, 307, {kSlotCount - 1, UINT64_MAX, 3}, "entries"},
       TreeResponse{23, TreeStatus::kHere, true, {1, 2, 3}, "groups"},
       TreeResponse{23, TreeStatus::kBusy, false, {}, {}},
-      FetchRequest{24, 25, "positions"},
+      FetchRequest{24, 25, 308, "positions"},
+      TransferRequest{26, 27, 28, {5, 6, 7}, 29, "slots"},
+      TransferResponse{29, TransferStatus::kGiven, true, true, {5, 6, 7}, "objects"},
+      TransferResponse{29, TransferStatus::kLater, false, false, {}, {}},
+      MotionReport{30, 31},
   };
 }
 

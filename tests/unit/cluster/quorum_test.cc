@@ -78,10 +78,40 @@ TEST(WriteOpTest, CountsDistinctNodes) {
   op.Begin(2);
   op.Stored(1);
   op.Stored(1);
-  EXPECT_FALSE(op.Enough());
+  EXPECT_EQ(op.answered(), 1);
   op.Stored(2);
-  EXPECT_TRUE(op.Enough());
   EXPECT_EQ(op.answered(), 2);
+  EXPECT_TRUE(op.HasStored(2));
+  EXPECT_FALSE(op.HasStored(3));
+}
+
+TEST(WriteOpTest, CountsOfEachSetOfReplicasWhoIsInIt) {
+  WriteOp op;
+  op.Begin(2);
+  const NodeId serving[] = {1, 2, 3};
+  const NodeId target[] = {2, 3, 4};
+  op.Stored(1);
+  op.Stored(2);
+  EXPECT_EQ(op.CountOf(serving), 2);
+  EXPECT_EQ(op.CountOf(target), 1);
+  op.Stored(4);
+  EXPECT_EQ(op.CountOf(serving), 2);
+  EXPECT_EQ(op.CountOf(target), 2);
+  EXPECT_EQ(op.CountOf(target, 4), 1);
+  EXPECT_EQ(op.ReplicasOf(target), 2);
+}
+
+TEST(WriteOpTest, AFallbackCountsForTheSetOfWhomItStandsInFor) {
+  WriteOp op;
+  op.Begin(2);
+  const NodeId serving[] = {1, 2, 3};
+  const NodeId target[] = {2, 3, 4};
+  op.Stored(9, 1);
+  EXPECT_TRUE(op.HasFallbackFor(1));
+  EXPECT_FALSE(op.HasFallbackFor(4));
+  EXPECT_EQ(op.CountOf(serving), 1);
+  EXPECT_EQ(op.CountOf(target), 0);
+  EXPECT_EQ(op.ReplicasOf(serving), 0);
 }
 
 class LivenessTest : public testing::Test {

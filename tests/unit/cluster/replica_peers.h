@@ -16,54 +16,14 @@
 
 #include "cluster/anti_entropy.h"
 #include "cluster/replica_service.h"
-#include "storage/memory/memory_engine.h"
 #include "storage/record.h"
+#include "tests/unit/cluster/fragile_engine.h"
 #include "tests/unit/cluster/frame_reader.h"
-#include "tests/unit/cluster/ring_of_three.h"
+#include "tests/unit/cluster/ring_states.h"
 
 namespace cartwheel {
 
 inline constexpr int64_t kWallBase = 1'700'000'000'000;
-
-// A MemoryEngine whose scans fail when told to, and whose disk is late.
-class FragileEngine final : public StorageEngine {
- public:
-  Result<std::optional<Found>> Get(const Position& position) override {
-    return inner_.Get(position);
-  }
-  uint64_t Put(const Position& position, std::string_view image) override {
-    return inner_.Put(position, image);
-  }
-  uint64_t Drop(const Position& position) override { return inner_.Drop(position); }
-  Result<void> Flush() override { return inner_.Flush(); }
-  void SyncSoon(uint64_t sequence) override { inner_.SyncSoon(sequence); }
-  Sequences sequences() const override {
-    Sequences now = inner_.sequences();
-    if (disk_is_late) now.synced = 0;
-    return now;
-  }
-  Result<void> Scan(const Position& first, const Position& last,
-                    const Visitor& visit) const override {
-    if (fails) return Error(ErrorCode::kIo, "the disk is gone");
-    return inner_.Scan(first, last, visit);
-  }
-  uint64_t LeafSum(uint32_t leaf) const override { return inner_.LeafSum(leaf); }
-  uint64_t SumOfLeaves(uint32_t first, uint32_t end) const override {
-    return inner_.SumOfLeaves(first, end);
-  }
-  Result<void> RecountSlot(uint16_t slot) override { return inner_.RecountSlot(slot); }
-  uint64_t ValueCount(uint32_t db, uint16_t slot) const override {
-    return inner_.ValueCount(db, slot);
-  }
-  bool Full() const override { return inner_.Full(); }
-  EngineStats stats() const override { return inner_.stats(); }
-
-  bool fails = false;
-  bool disk_is_late = false;
-
- private:
-  MemoryEngine inner_;
-};
 
 class ReplicaPeers {
  public:
@@ -92,8 +52,7 @@ class ReplicaPeers {
                         const std::function<void(NodeOptions*)>& adjust = {}) {
     ClusterSettings settings;
     settings.partitions = partitions;
-    ClusterState state = NewRing(77, settings, MemberOf(1), kWallBase);
-    for (NodeId id = 2; id <= count; ++id) state = *WithMember(state, MemberOf(id), 1, kWallBase);
+    const ClusterState state = RingOf(count, settings);
     for (NodeId id = 1; id <= count; ++id) {
       NodeOptions options;
       options.id = id;
@@ -109,7 +68,7 @@ class ReplicaPeers {
   void Begin() {
     for (const auto& [id, peer] : peers_) {
       AntiEntropy* const anti_entropy = &peer->anti_entropy;  // clang 14 captures no bindings
-      Call(id, [&](const Turn& turn) { anti_entropy->OnRingChanged(turn); });
+      Call(id, [&](const Turn& turn) { anti_entropy->OnPlacementChanged(turn); });
     }
   }
   template <typename Work>

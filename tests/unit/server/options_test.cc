@@ -57,7 +57,11 @@ TEST(OptionsTest, WhatARowPrintsItReadsBack) {
       {"seeds", "a.example:17001,[::1]:17002"},
       {"bootstrap", "yes"},
       {"partitions", "1024"},
+      {"placement", "tokens"},
+      {"tokens", "1024"},
       {"partitioner", "md5"},
+      {"replace", "0123456789abcdef9d0a16a121edc615dc7da558"},
+      {"transfer-rate", "0"},
       {"weight", "0.5"},
       {"loglevel", "debug"},
       {"client-output-buffer-limit", "normal 100 50 7 slave 5 4 3 pubsub 2 1 0"},
@@ -96,6 +100,11 @@ TEST(OptionsTest, AnUnreadableValueIsNamedAndChangesNothing) {
       {"partitions", "3"},
       {"partitions", "32768"},
       {"placement", "odd"},
+      {"tokens", "0"},
+      {"tokens", "1025"},
+      {"replace", "0123"},
+      {"replace", "0123456789abcdef0000000000000000000000000"},
+      {"transfer-rate", "fast"},
       {"weight", "0"},
       {"weight", "heavy"},
       {"loglevel", "loud"},
@@ -188,6 +197,10 @@ TEST(OptionsTest, TheCommandLineNamesWhatIsWrong) {
 TEST(OptionsTest, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_EQ(ErrorOf({"--n", "2", "--r", "3"}), "option 'r': bad value '3': more than n");
   EXPECT_EQ(ErrorOf({"--w", "4"}), "option 'w': bad value '4': more than n");
+  EXPECT_EQ(
+      ErrorOf({"--replace", "0123456789abcdef"}),
+      "option 'replace': bad value '0123456789abcdef9d0a16a121edc615dc7da558': it needs seeds");
+  EXPECT_EQ(ErrorOf({"--replace", "0123456789abcdef", "--seeds", "a:1"}), "accepted");
   EXPECT_EQ(ErrorOf({"--port", "60000"}),
             "option 'bus-port': bad value '': port + 10000 is past 65535, so it must be given");
   EXPECT_EQ(ErrorOf({"--port", "7001", "--bus-port", "7001"}),

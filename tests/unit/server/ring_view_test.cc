@@ -2,16 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/cluster/ring_states.h"
+
 namespace cartwheel {
 namespace {
-
-Member MakeMember(NodeId id) {
-  Member member;
-  member.id = id;
-  member.host = "127.0.0.1";
-  member.port = static_cast<uint16_t>(7000 + id);
-  return member;
-}
 
 // Four partitions of 4096 slots, owned in turn.
 Ring MakeRing(uint8_t n, const std::vector<NodeId>& owners) {
@@ -21,8 +15,8 @@ Ring MakeRing(uint8_t n, const std::vector<NodeId>& owners) {
   state.settings.r = 1;
   state.settings.w = 1;
   state.settings.partitions = static_cast<uint32_t>(owners.size());
-  for (const NodeId id : {1U, 2U, 3U}) state.members.push_back(MakeMember(id));
-  state.owners = owners;
+  for (const NodeId id : {1U, 2U, 3U}) state.members.push_back(MemberOf(id));
+  state.serving = PlacementOf(n, state.members, owners);
   return Ring(state);
 }
 
