@@ -207,8 +207,12 @@ class Node:
         if self.process is None:
             return None
         self.process.send_signal(signal.SIGTERM)
+        return self.wait_end()
+
+    def wait_end(self, seconds=15):
+        """The exit status of a process that ends by itself; None when it had to be killed."""
         try:
-            status = self.process.wait(15)
+            status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -226,21 +230,27 @@ class Node:
         except OSError:
             return False
 
+    def id(self):
+        with self.connect() as connection:
+            return connection.call("CLUSTER", "MYID").decode()
+
     def status(self, name):
         """A number of DYN.STATUS."""
         with self.connect() as connection:
             return pairs(connection.call("DYN.STATUS"))[name]
 
     def ready(self, members):
-        """True when it serves data and sees `members` nodes alive."""
+        """True when it serves data, and its ring is at rest, with `members` nodes that are alive."""
         if not self.serves():
             return False
         try:
             with self.connect(5) as connection:
                 nodes = [pairs(node) for node in connection.call("DYN.NODES")]
+                phase = pairs(connection.call("DYN.STATUS"))["ring-phase"]
         except (OSError, ReplyError):
             return False
-        return len(nodes) == members and all(node["alive"] == 1 for node in nodes)
+        return phase == 0 and len(nodes) == members and all(
+            node["alive"] == 1 and node["status"] == b"normal" for node in nodes)
 
 
 class Cluster:
@@ -253,6 +263,7 @@ class Cluster:
         clients, buses = ports[:count], ports[count:]
         known = options.get("announce_bus_port", buses)
         seeds = ",".join("127.0.0.1:%d" % port for port in known) if count > 1 else ""
+        self.added = 0
 
         def options_of(i):
             return {name: value[i] if isinstance(value, list) else value
@@ -275,6 +286,23 @@ class Cluster:
             self.stop()
             raise
         return self
+
+    def new_node(self, seeds=None, **options):
+        """A node that is not started yet, nor one of `nodes`, which are its seeds if there are no
+        others."""
+        self.added += 1
+        port, bus_port = free_ports(2)
+        if seeds is None:
+            seeds = ",".join("127.0.0.1:%d" % node.bus_port for node in self.nodes)
+        return Node(port, bus_port, os.path.join(self.directory, "new%d" % self.added), seeds,
+                    options)
+
+    def add(self, **options):
+        """A further node, started: it joins the ring."""
+        node = self.new_node(**options)
+        self.nodes.append(node)
+        node.start()
+        return node
 
     def wait_ready(self):
         deadline = time.monotonic() + START_SECONDS

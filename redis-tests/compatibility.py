@@ -45,7 +45,6 @@ REASONS = {
     "migrate": "keys move between nodes by themselves",
     "restore-asking": "slots do not migrate, and nobody is asked to import one",
     "module|load": MODULES, "module|loadex": MODULES, "module|unload": MODULES,
-    "cluster|forget": "members leave with a later version",
     "bgrewriteaof": "the log is trimmed by checkpoints all the time",
     "failover": EQUAL, "replicaof": EQUAL, "slaveof": EQUAL, "psync": EQUAL, "sync": EQUAL,
     "replconf": EQUAL, "cluster|replicate": EQUAL, "cluster|failover": EQUAL,

@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from cluster import WithThreeNodes
+from cluster import Cluster, WithThreeNodes
 
 HAVE_CLI = shutil.which("redis-cli") is not None
 
@@ -160,6 +160,60 @@ class ClusterManager(WithCli):
         only = self.cli(self.ports[0], "--cluster", "call", address, "PING",
                         "--cluster-only-masters")
         self.assertEqual(only.count(": PONG\n"), 3)
+
+
+@unittest.skipUnless(HAVE_CLI, "redis-cli is not installed")
+class ARingInMotion(unittest.TestCase):
+
+    def check(self, cluster, members):
+        """redis-cli finds the slots covered, and so many nodes, from any of them."""
+        for node in cluster.nodes:
+            address = "127.0.0.1:%d" % node.port
+            for command, words in (("check", "[OK] All nodes agree about slots configuration."),
+                                   ("check", "[OK] All 16384 slots covered."),
+                                   ("info", "in %d masters." % members)):
+                done = subprocess.run(["redis-cli", "--cluster", command, address],
+                                      capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertIn(words, done.stdout)
+
+    def phase(self, cluster, wanted):
+        deadline = time.monotonic() + 20
+        while any(node.status("ring-phase") != wanted for node in cluster.nodes):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_check_and_info_accept_it(self):
+        with Cluster(3, gossip_interval=300, transfer_rate="100kb") as cluster:
+            with cluster.nodes[0].connect() as connection:
+                for i in range(1000):
+                    connection.call("SET", "slow:%d" % i, "x" * 2000)
+
+            def hurry(rate):
+                for node in cluster.nodes:
+                    with node.connect() as connection:
+                        connection.call("CONFIG", "SET", "transfer-rate", rate)
+            joiner = cluster.add(transfer_rate="100kb")
+            self.phase(cluster, 1)
+            self.check(cluster, 4)  # one without slots
+            with cluster.nodes[1].connect() as connection:
+                lines = connection.call("CLUSTER", "NODES").decode().splitlines()
+            # It reads from the others yet.
+            own = [line for line in lines if line.startswith(joiner.id())]
+            self.assertRegex(own[0], " master - 0 0 [0-9]+ connected$")
+            hurry("0")
+            cluster.wait_ready()
+            self.check(cluster, 4)
+            hurry("100kb")
+            with joiner.connect() as connection:
+                connection.call("DYN.LEAVE")
+            self.phase(cluster, 1)
+            self.check(cluster, 4)
+            hurry("0")
+            self.assertEqual(joiner.wait_end(20), 0)
+            cluster.nodes.remove(joiner)
+            cluster.wait_ready()
+            self.check(cluster, 3)
 
 
 @unittest.skipUnless(HAVE_CLI, "redis-cli is not installed")
