@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <type_traits>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "cluster/anti_entropy.h"
 #include "cluster/coordinator.h"
 #include "cluster/expiry_sweep.h"
+#include "cluster/flush_sweep.h"
 #include "cluster/handoff.h"
 #include "cluster/membership.h"
 #include "cluster/messages.h"
@@ -26,9 +26,6 @@ namespace cartwheel {
 namespace {
 
 constexpr uint8_t kControlVersion = 2;
-constexpr uint32_t kSweepRecords = 20000;  // per slice: some milliseconds
-constexpr int64_t kSweepPauseUs = 1000;
-constexpr int kSlicesBeforeCount = 5;
 constexpr int64_t kManySiblingsPauseUs = 10'000'000;
 constexpr size_t kKeyBytesInLog = 100;
 
@@ -81,14 +78,8 @@ struct Node::Parts {
         transfer(&context),
         motion(&context, &membership, &transfer, &coordinator),
         expiry(&context.replica),
+        flushes(&context.replica),
         scrub(&context.replica, &context.counters) {}
-
-  // A db that was flushed, on the way of dropping what was in it.
-  struct Sweep {
-    uint32_t db;
-    uint64_t flushed_before;
-    Position from;
-  };
 
   void Dispatch(const Turn& turn, ClientOp&& op);
   void Dispatch(const Turn& turn, const FrameReceived& frame);
@@ -110,7 +101,7 @@ struct Node::Parts {
   }
   void On(const Turn& turn, NodeId from, const ScanRequest& m) { service.OnScan(turn, from, m); }
   void On(const Turn& turn, NodeId from, const CountRequest& m) {
-    SweepBeforeCount();
+    flushes.BeforeCount();
     service.OnCount(turn, from, m);
   }
   void On(const Turn& turn, NodeId from, const UpdateRequest& m) {
@@ -178,8 +169,6 @@ struct Node::Parts {
   void Probe(const Turn& turn);
   void AdoptState(const Turn& turn);
   void MovePlacement(const Turn& turn, uint64_t before);
-  void SweepSlice(uint32_t budget);
-  void SweepBeforeCount();
   std::string ControlImage();
   void NoticeComplete(const Turn& turn);
   void LogSetAside(const Turn& turn);
@@ -196,14 +185,12 @@ struct Node::Parts {
   Transfer transfer;
   Motion motion;
   ExpirySweep expiry;
+  FlushSweep flushes;
   Scrub scrub;
 
   uint64_t adopted_ring = 0;
   uint64_t adopted_epoch = 0;
   uint64_t adopted_placement = 0;
-  std::map<uint32_t, uint64_t> adopted_flushes;
-  std::vector<Sweep> sweeps;
-  int64_t sweep_us = 0;
   int64_t probe_us = 0;
   int64_t last_step_us = 0;
   int64_t many_siblings_us = 0;  // from when on it is said again
@@ -232,7 +219,7 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
         } else if constexpr (std::is_same_v<Operation, SettingsOperation>) {
           membership.Set(turn.now, op.id, operation.settings, turn.effects);
         } else if constexpr (std::is_same_v<Operation, CountOperation>) {
-          SweepBeforeCount();
+          flushes.BeforeCount();
           ranges.Start(turn, op.id, operation);
         } else if constexpr (std::is_same_v<Operation, ScanOperation>) {
           ranges.Start(turn, op.id, operation);
@@ -302,12 +289,9 @@ void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   transfer.Tick(turn);
   motion.Tick(turn);
   expiry.Tick(turn.now, &turn.effects->expired);
+  flushes.Tick(turn.now);
   scrub.Tick(turn.now, turn.effects);
   if (turn.now.mono_us >= probe_us) Probe(turn);
-  if (!sweeps.empty() && turn.now.mono_us >= sweep_us) {
-    SweepSlice(kSweepRecords);
-    sweep_us = turn.now.mono_us + kSweepPauseUs;
-  }
 }
 
 void Node::Parts::Dispatch(const Turn&, const LinkUp&) { coordinator.ForgetCompared(); }
@@ -368,13 +352,7 @@ void Node::Parts::AdoptState(const Turn& turn) {
   context.ring.emplace(state);
   context.liveness.SetMembers(state.members, turn.now.mono_us);
   if (moved) MovePlacement(turn, std::exchange(adopted_placement, state.placement_version));
-  for (const auto& [db, flushed_before] : state.flushed_before) {
-    uint64_t& known = adopted_flushes[db];
-    if (known >= flushed_before) continue;
-    known = flushed_before;
-    sweeps.push_back({db, flushed_before, Position()});
-  }
-  SweepSlice(kSweepRecords);
+  flushes.SetFlushes(state.flushed_before);
   turn.effects->ring_changed = true;
 }
 
@@ -388,21 +366,6 @@ void Node::Parts::MovePlacement(const Turn& turn, uint64_t before) {
   motion.OnPlacementChanged(turn);
   coordinator.OnPlacementChanged(turn);
   ranges.OnPlacementChanged(turn);
-}
-
-// Versions from before a flush are dead by the state; dropping their records makes room and keeps
-// DBSIZE true.
-void Node::Parts::SweepSlice(uint32_t budget) {
-  if (sweeps.empty()) return;
-  Sweep& sweep = sweeps.back();
-  if (!context.replica.SweepFlushed(sweep.db, sweep.flushed_before, budget, &sweep.from)) {
-    sweeps.pop_back();
-  }
-}
-
-// A count right after FLUSHALL shall be true where that does not take long.
-void Node::Parts::SweepBeforeCount() {
-  for (int i = 0; i < kSlicesBeforeCount && !sweeps.empty(); ++i) SweepSlice(kSweepRecords);
 }
 
 std::string Node::Parts::ControlImage() {
@@ -540,8 +503,7 @@ int64_t Node::NextDeadline() const {
                 parts_->handoff.NextDeadline(), parts_->reaper.NextDeadline(),
                 parts_->anti_entropy.NextDeadline(), parts_->transfer.NextDeadline(),
                 parts_->motion.NextDeadline(), parts_->expiry.NextDeadline(),
-                parts_->scrub.NextDeadline(), parts_->probe_us});
-  if (!parts_->sweeps.empty()) next = std::min(next, parts_->sweep_us);
+                parts_->flushes.NextDeadline(), parts_->scrub.NextDeadline(), parts_->probe_us});
   return next;
 }
 

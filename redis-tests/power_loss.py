@@ -21,6 +21,8 @@ class Entry:
 
 def read_journal(path):
     entries = []
+    if not os.path.exists(path):
+        return entries  # the process was killed before it touched its disk
     with open(path, "rb") as journal:
         data = journal.read()
     at = 0
