@@ -34,7 +34,7 @@ def broken_links(root):
                 yield f"{document.relative_to(root)} links to {target}, which is not there"
         # Paths in backquotes, such as `cluster/ring.h`.
         for path in re.findall(r"`((?:base|protocol|storage|values|cluster|server|tests|redis-tests|"
-                               r"bench|examples|docs|scripts)/[\w./-]*)`",
+                               r"bench|deploy|examples|docs|scripts)/[\w./-]*)`",
                                document.read_text(encoding="utf-8")):
             if not (root / path).exists():
                 yield f"{document.relative_to(root)} names {path}, which is not there"
