@@ -17,110 +17,23 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/random.h"
+#include "bench/load_options.h"
+#include "bench/slot_map.h"
 #include "protocol/reply_parser.h"
 #include "protocol/reply_writer.h"
 
 namespace cartwheel {
 namespace {
-
-constexpr char kUsage[] =
-    R"(load_generator [--OPTION VALUE]... [HOST:PORT]...    (default 127.0.0.1:6379)
-
-  --rate 1000          requests a second, all connections together
-  --duration 10        seconds, after the warm-up
-  --warmup 1           seconds of load that are not counted
-  --connections 50     spread evenly over the hosts
-  --keys 100000        random ones of so many, key:000000000000 and on
-  --size 16            bytes of a value
-  --sets 0.5           share of SETs; the rest are GETs
-  --seed 1             of the keys and the mix
-  --timeout 10         seconds to wait for answers once the last request was sent
-  --fill               instead: SET every key once, as fast as 16 per connection go, and what is
-                       answered -BUSY again a little later
-  --json               one line of JSON
-
-Latency is from when a request was due to its answer. A stall is a time without any answer while at
-least one is owed. Exit status 1: a connection failed, an error was answered, an answer is missing.
-)";
-
-struct Options {
-  double rate = 1000;
-  double duration_s = 10;
-  double warmup_s = 1;
-  uint64_t connections = 50;
-  uint64_t keys = 100000;
-  uint64_t value_bytes = 16;
-  double sets = 0.5;
-  uint64_t seed = 1;
-  double timeout_s = 10;
-  bool fill = false;
-  bool json = false;
-  std::vector<std::string> hosts;
-};
-
-[[noreturn]] void Die(const std::string& line) {
-  std::fprintf(stderr, "load_generator: %s\n", line.c_str());
-  std::exit(1);
-}
-
-double ReadNumber(const char* option, const char* text) {
-  char* end = nullptr;
-  const double value = text == nullptr ? -1 : std::strtod(text, &end);
-  if (text == nullptr || end == text || *end != '\0' || value < 0) {
-    Die(std::string(option) + " needs a number, not '" + (text == nullptr ? "" : text) + "'");
-  }
-  return value;
-}
-
-Options ReadOptions(char** argv) {
-  Options options;
-  struct Number {
-    std::string_view name;
-    double* real;
-    uint64_t* whole;
-  };
-  const Number numbers[] = {
-      {"--rate", &options.rate, nullptr},         {"--duration", &options.duration_s, nullptr},
-      {"--warmup", &options.warmup_s, nullptr},   {"--connections", nullptr, &options.connections},
-      {"--keys", nullptr, &options.keys},         {"--size", nullptr, &options.value_bytes},
-      {"--sets", &options.sets, nullptr},         {"--seed", nullptr, &options.seed},
-      {"--timeout", &options.timeout_s, nullptr},
-  };
-  for (char** at = argv + 1; *at != nullptr; ++at) {
-    const std::string_view name = *at;
-    if (name == "--help") {
-      std::fputs(kUsage, stdout);
-      std::exit(0);
-    } else if (name == "--fill") {
-      options.fill = true;
-    } else if (name == "--json") {
-      options.json = true;
-    } else if (!name.starts_with("--")) {
-      options.hosts.emplace_back(name);
-    } else {
-      const Number* number = std::ranges::find(numbers, name, &Number::name);
-      if (number == std::end(numbers)) Die("unknown option " + std::string(name));
-      const double value = ReadNumber(*at, at[1]);
-      ++at;
-      if (number->real != nullptr) *number->real = value;
-      if (number->whole != nullptr) *number->whole = static_cast<uint64_t>(value);
-    }
-  }
-  if (options.hosts.empty()) options.hosts.emplace_back("127.0.0.1:6379");
-  if (options.rate <= 0 || options.connections == 0 || options.keys == 0) {
-    Die("--rate, --connections and --keys must be positive");
-  }
-  return options;
-}
 
 int64_t NowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -153,6 +66,7 @@ int Connect(const std::string& address) {
 struct Request {
   int64_t due;
   uint64_t key;
+  bool set;
 };
 
 struct Connection {
@@ -166,9 +80,54 @@ struct Connection {
   std::deque<Request> unanswered;  // in order
 };
 
+std::string KeyName(uint64_t key) {
+  char name[32];
+  std::snprintf(name, sizeof(name), "key:%012llu", static_cast<unsigned long long>(key));
+  return name;
+}
+
+SlotMap FetchSlotMap(const std::string& address) {
+  const int fd = Connect(address);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  constexpr std::string_view kAsk = "CLUSTER SLOTS\r\n";
+  if (write(fd, kAsk.data(), kAsk.size()) < 0) Die(address + ": " + std::strerror(errno));
+  ReplyParser replies;
+  Reply reply;
+  while (replies.Next(&reply) == ReplyParser::Outcome::kNeedMore) {
+    const std::span<char> space = replies.Prepare();
+    const ssize_t count = read(fd, space.data(), space.size());
+    if (count <= 0) Die(address + " does not answer CLUSTER SLOTS");
+    replies.Commit(static_cast<size_t>(count));
+  }
+  close(fd);
+  std::optional<SlotMap> map = ReadSlotMap(reply);
+  if (!map) Die(address + ": CLUSTER SLOTS does not tell where all slots are");
+  return *std::move(map);
+}
+
+struct Latencies {
+  std::vector<int64_t> sorted_ns;
+
+  double MeanMs() const {
+    if (sorted_ns.empty()) return 0;
+    const double sum = std::accumulate(sorted_ns.begin(), sorted_ns.end(), 0.0);
+    return sum / static_cast<double>(sorted_ns.size()) / 1e6;
+  }
+  double PercentileMs(double share) const {
+    if (sorted_ns.empty()) return 0;
+    const auto rank = static_cast<size_t>(share * static_cast<double>(sorted_ns.size()));
+    return static_cast<double>(sorted_ns[std::min(rank, sorted_ns.size() - 1)]) / 1e6;
+  }
+};
+
+Latencies SortedLatencies(std::vector<int64_t> latencies_ns) {
+  std::sort(latencies_ns.begin(), latencies_ns.end());
+  return {std::move(latencies_ns)};
+}
+
 class Generator {
  public:
-  explicit Generator(const Options& options);
+  explicit Generator(const LoadOptions& options);
   void Run();
   // True when every request was answered, and well.
   bool Report() const;
@@ -176,6 +135,7 @@ class Generator {
  private:
   void SendOpenLoop(int64_t now);
   void SendFill(int64_t now);
+  Connection* Choose(uint64_t key);
   void Send(bool set, uint64_t key, int64_t due, Connection* connection);
   void Flush();
   void Write(Connection* connection);
@@ -186,7 +146,9 @@ class Generator {
     return start_ + static_cast<int64_t>(static_cast<double>(request) * 1e9 / options_.rate);
   }
 
-  const Options options_;
+  const LoadOptions options_;
+  const std::optional<SlotMap> slots_;  // with kFirst
+  const std::vector<std::string> hosts_;
   Random random_;
   const std::string value_;
   int epoll_ = -1;
@@ -207,16 +169,22 @@ class Generator {
   std::string first_error_;
   int64_t longest_stall_ns_ = 0;
   int64_t longest_stall_at_ns_ = 0;
-  std::vector<int64_t> latencies_ns_;
+  std::vector<int64_t> latencies_ns_[2];  // of GETs, of SETs
 };
 
-Generator::Generator(const Options& options)
-    : options_(options), random_(options.seed), value_(options.value_bytes, 'x') {
+Generator::Generator(const LoadOptions& options)
+    : options_(options),
+      slots_(options.route == Route::kFirst ? std::optional(FetchSlotMap(options.hosts[0]))
+                                            : std::nullopt),
+      hosts_(slots_ ? slots_->nodes : options.hosts),
+      random_(options.seed),
+      value_(options.value_bytes, 'x') {
+  if (options.connections < hosts_.size()) Die("fewer connections than nodes");
   prctl(PR_SET_TIMERSLACK, 1000);  // nanoseconds: wake when the next request is due
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   for (uint64_t i = 0; i < options_.connections; ++i) {
     auto connection = std::make_unique<Connection>();
-    connection->address = options_.hosts[i % options_.hosts.size()];
+    connection->address = hosts_[i % hosts_.size()];
     connection->fd = Connect(connection->address);
     epoll_event event{};
     event.events = EPOLLIN;
@@ -258,7 +226,7 @@ void Generator::Run() {
     // What never came is at least this late: leaving it out would flatter the percentiles.
     for (const auto& connection : connections_) {
       for (const Request& request : connection->unanswered) {
-        latencies_ns_.push_back(finished_ - request.due);
+        latencies_ns_[request.set].push_back(finished_ - request.due);
       }
     }
   }
@@ -267,9 +235,18 @@ void Generator::Run() {
 void Generator::SendOpenLoop(int64_t now) {
   for (int64_t due = DueOf(next_); due <= now && due < last_due_; due = DueOf(next_)) {
     const bool set = random_.Below(1'000'000) < static_cast<uint64_t>(options_.sets * 1e6);
-    Send(set, random_.Below(options_.keys), due, connections_[next_ % connections_.size()].get());
+    const uint64_t key = random_.Below(options_.keys);
+    Send(set, key, due, Choose(key));
     ++next_;
   }
+}
+
+// The connections of a node are as many numbers apart as there are nodes.
+Connection* Generator::Choose(uint64_t key) {
+  if (options_.route == Route::kRound) return connections_[next_ % connections_.size()].get();
+  const uint64_t node = slots_ ? slots_->FirstNode(KeyName(key)) : random_.Below(hosts_.size());
+  const uint64_t of_node = (connections_.size() - node - 1) / hosts_.size() + 1;
+  return connections_[node + next_ % of_node * hosts_.size()].get();
 }
 
 void Generator::SendFill(int64_t now) {
@@ -290,13 +267,10 @@ void Generator::SendFill(int64_t now) {
 }
 
 void Generator::Send(bool set, uint64_t key, int64_t due, Connection* connection) {
-  char name[32];
-  const int length =
-      std::snprintf(name, sizeof(name), "key:%012llu", static_cast<unsigned long long>(key));
-  const std::string_view arguments[] = {
-      set ? "SET" : "GET", {name, static_cast<size_t>(length)}, value_};
+  const std::string name = KeyName(key);
+  const std::string_view arguments[] = {set ? "SET" : "GET", name, value_};
   WriteCommand(std::span(arguments).first(set ? 3 : 2), &connection->out);
-  connection->unanswered.push_back({due, key});
+  connection->unanswered.push_back({due, key, set});
   if (owed_++ == 0) quiet_since_ = std::max(quiet_since_, due);
   if (!connection->dirty) dirty_.push_back(connection);
   connection->dirty = true;
@@ -361,7 +335,7 @@ void Generator::Answered(const Reply& reply, const Request& request, int64_t now
     first_error_ = reply.text;
   }
   if (request.due >= measured_from_) {
-    latencies_ns_.push_back(now - request.due);
+    latencies_ns_[request.set].push_back(now - request.due);
     if (now - quiet_since_ > longest_stall_ns_) {
       longest_stall_ns_ = now - quiet_since_;
       longest_stall_at_ns_ = quiet_since_ - measured_from_;
@@ -385,29 +359,28 @@ void Generator::Wait(int64_t until) {
 }
 
 bool Generator::Report() const {
-  std::vector<int64_t> sorted = latencies_ns_;
-  std::sort(sorted.begin(), sorted.end());
-  const auto percentile_ms = [&sorted](double share) {
-    if (sorted.empty()) return 0.0;
-    const size_t rank = static_cast<size_t>(share * static_cast<double>(sorted.size()));
-    return static_cast<double>(sorted[std::min(rank, sorted.size() - 1)]) / 1e6;
-  };
+  const Latencies gets = SortedLatencies(latencies_ns_[0]);
+  const Latencies sets = SortedLatencies(latencies_ns_[1]);
+  std::vector<int64_t> both = gets.sorted_ns;
+  both.insert(both.end(), sets.sorted_ns.begin(), sets.sorted_ns.end());
+  const Latencies all = SortedLatencies(std::move(both));
   const double seconds = static_cast<double>(finished_ - measured_from_) / 1e9;
-  const unsigned long long requests = sorted.size();
-  const double p50 = percentile_ms(0.5), p99 = percentile_ms(0.99), p999 = percentile_ms(0.999);
-  const double max = percentile_ms(1), stall = static_cast<double>(longest_stall_ns_) / 1e6;
-  const double stall_at = static_cast<double>(longest_stall_at_ns_) / 1e9;
+  const unsigned long long requests = all.sorted_ns.size();
   std::printf(
-      options_.json
-          ? "{\"requests\": %llu, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
-            "\"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, \"longest_stall_ms\": %.3f, "
-            "\"longest_stall_at_s\": %.3f, \"errors\": %llu, \"unanswered\": %llu}\n"
-          : "%llu requests in %.3f s, %.1f a second\n"
-            "p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms\n"
-            "longest stall %.3f ms, at %.3f s\n%llu errors, %llu unanswered\n",
-      requests, seconds, static_cast<double>(requests) / seconds, p50, p99, p999, max, stall,
-      stall_at, static_cast<unsigned long long>(errors_),
-      static_cast<unsigned long long>(unanswered_));
+      options_.json ? "{\"requests\": %llu, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
+                      "\"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f, "
+                      "\"get_mean_ms\": %.4f, \"get_p999_ms\": %.3f, "
+                      "\"set_mean_ms\": %.4f, \"set_p999_ms\": %.3f, \"longest_stall_ms\": %.3f, "
+                      "\"longest_stall_at_s\": %.3f, \"errors\": %llu, \"unanswered\": %llu}\n"
+                    : "%llu requests in %.3f s, %.1f a second\n"
+                      "p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms\n"
+                      "GET: mean %.4f ms, p99.9 %.3f ms\nSET: mean %.4f ms, p99.9 %.3f ms\n"
+                      "longest stall %.3f ms, at %.3f s\n%llu errors, %llu unanswered\n",
+      requests, seconds, static_cast<double>(requests) / seconds, all.PercentileMs(0.5),
+      all.PercentileMs(0.99), all.PercentileMs(0.999), all.PercentileMs(1), gets.MeanMs(),
+      gets.PercentileMs(0.999), sets.MeanMs(), sets.PercentileMs(0.999),
+      static_cast<double>(longest_stall_ns_) / 1e6, static_cast<double>(longest_stall_at_ns_) / 1e9,
+      static_cast<unsigned long long>(errors_), static_cast<unsigned long long>(unanswered_));
   if (errors_ > 0) std::fprintf(stderr, "load_generator: answered: %s\n", first_error_.c_str());
   return errors_ == 0 && unanswered_ == 0;
 }
@@ -417,7 +390,7 @@ bool Generator::Report() const {
 
 int main(int, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a lost connection is an errno of write
-  cartwheel::Generator generator(cartwheel::ReadOptions(argv));
+  cartwheel::Generator generator(cartwheel::ReadLoadOptions(argv));
   generator.Run();
   return generator.Report() ? 0 : 1;
 }

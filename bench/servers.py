@@ -136,15 +136,15 @@ class Stage:
                                     port, directory))
 
     def start(self, kind, extra=()):
-        """`redis`, `redis-always`, `one`, `three` or `three-always`; returns its processes, which
-        serve. `extra` are further options of each Cartwheel node."""
+        """`redis`, `redis-always`, `one`, `three`, `three-always` or `five`; returns its processes,
+        which serve. `extra` are further options of each Cartwheel node."""
         if kind.startswith("redis"):
             fsync = "always" if kind == "redis-always" else "everysec"
             (port,) = free_ports(1)
             self._start(kind, ["redis-server", "--port", str(port), "--dir", "DIR", "--save", "",
                                "--appendonly", "yes", "--appendfsync", fsync], port)
         else:
-            count = 1 if kind == "one" else 3
+            count = {"one": 1, "five": 5}.get(kind, 3)
             ports = free_ports(2 * count)
             clients, buses = ports[:count], ports[count:]
             seeds = ",".join(f"127.0.0.1:{bus}" for bus in buses)
