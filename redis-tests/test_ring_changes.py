@@ -2,11 +2,19 @@
 """A ring that grows and shrinks while it serves: joins, leaves, removals and replacements under a
 load of which nothing may be refused nor lost, and what DYN.PLAN says of them."""
 
+import contextlib
+import io
+import threading
 import time
 import unittest
 
 from cluster import Cluster, ReplyError, pairs
 from ring_load import RingLoad
+
+try:
+    from redis.cluster import RedisCluster
+except ImportError:
+    RedisCluster = None
 
 PARTITION_SLOTS = 64  # of 256 partitions
 
@@ -35,6 +43,27 @@ def plan_of(node, *words):
         plan = pairs(connection.call("DYN.PLAN", *words))
     plan["nodes"] = {name.encode(): pairs(share) for name, share in pairs(plan["nodes"]).items()}
     return plan
+
+
+class MapWatch:
+    """Asks a node for CLUSTER SLOTS all the time; `seen` is when it said what."""
+
+    def __init__(self, node):
+        self.node, self.seen, self.stopping = node, [], False
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        with self.node.connect() as connection:
+            while not self.stopping:
+                runs = connection.call("CLUSTER", "SLOTS")
+                if not self.seen or self.seen[-1][1] != runs:
+                    self.seen.append((time.monotonic(), runs))
+                time.sleep(0.01)
+
+    def stop(self):
+        self.stopping = True
+        self.thread.join()
 
 
 class RingChangesTest(unittest.TestCase):
@@ -173,6 +202,78 @@ class RingChangesTest(unittest.TestCase):
                                      {"n": 3, "r": 2, "w": 3})
                 time.sleep(0.3)
             self.assert_nothing_lost(cluster, load)
+
+    def assert_maps_follow(self, nodes, change):
+        """What a change makes of CLUSTER SLOTS is there on all of them within a gossip round."""
+        longest_round = 1.25  # of gossip-interval 1000
+        watches = [MapWatch(node) for node in nodes]
+        try:
+            change()
+            time.sleep(longest_round)
+        finally:
+            for watch in watches:
+                watch.stop()
+        last = watches[0].seen[-1][1]
+        self.assertEqual([watch.seen[-1][1] for watch in watches], [last] * len(nodes))
+        self.assertNotIn(last, [watch.seen[0][1] for watch in watches])
+        times = [next(when for when, runs in watch.seen if runs == last) for watch in watches]
+        self.assertLess(max(times) - min(times), longest_round)
+
+    def test_cluster_slots_follows_within_a_gossip_round(self):
+        with Cluster(4) as cluster:
+            def join():
+                cluster.add()
+                cluster.wait_ready()
+
+            def leave():
+                leaver = cluster.nodes.pop()
+                self.change(leaver, "DYN.LEAVE")
+                self.assertEqual(leaver.wait_end(20), 0)
+                cluster.wait_ready()
+            self.assert_maps_follow(list(cluster.nodes), join)
+            self.assert_map(cluster)
+            self.assert_maps_follow(cluster.nodes[:-1], leave)
+            self.assert_map(cluster)
+
+    def assert_served(self, client, keys, turn):
+        """Every command of a cluster client, by whatever map it has; for how many keys that named
+        another node than the first."""
+        with self.asked.connect() as connection:
+            old = sum(client.get_node_from_key(key).port !=
+                      connection.call("DYN.PREFLIST", key)[0][2] for key in keys)
+        for key in keys:
+            self.assertTrue(client.set(key, turn))
+            self.assertEqual(client.get(key), turn)
+            self.assertEqual(client.incr("{%s}:n" % key), int(turn))
+        return old
+
+    @unittest.skipUnless(RedisCluster, "python3-redis is not installed")
+    def test_a_client_with_an_old_map_is_served(self):
+        keys = ["old:%d" % i for i in range(60)]
+        with Cluster(4, node_timeout=1500, gossip_interval=300) as cluster, \
+             contextlib.redirect_stderr(io.StringIO()):  # redis-py prints what it retries
+            self.asked = cluster.nodes[0]
+            client = RedisCluster(host="127.0.0.1", port=self.asked.port, decode_responses=True)
+            first_map = {node.port for node in client.get_nodes()}
+            self.assertEqual(self.assert_served(client, keys, "1"), 0)
+            self.asked = cluster.add()
+            cluster.wait_ready()
+            self.assertGreater(self.assert_served(client, keys, "2"), 0)
+
+            # Not the first it would ask for a new map: this version trips over itself there.
+            last = list(client.nodes_manager.startup_nodes.values())[-1]
+            leaver = next(node for node in cluster.nodes if node.port == last.port)
+            cluster.nodes.remove(leaver)
+            self.change(leaver, "DYN.LEAVE")
+            self.assertEqual(leaver.wait_end(20), 0)
+            cluster.wait_ready()
+            self.assertEqual({node.port for node in client.get_nodes()}, first_map)
+            self.assertGreater(self.assert_served(client, keys, "3"), 0)
+            # Where it found nobody it asked for the map again.
+            self.assertEqual({node.port for node in client.get_nodes()},
+                             {node.port for node in cluster.nodes})
+            self.assertEqual(self.assert_served(client, keys, "4"), 0)
+            client.close()
 
     def test_nodes_at_random_places_of_other_weights_and_zones(self):
         with Cluster(3, placement="tokens", tokens=16, partitioner="md5", partitions=1024,
