@@ -101,6 +101,13 @@ std::optional<uint32_t> World::LeftOver(int node) const {
 void World::Start(int node) {
   SimNode& n = at(node);
   CHECK(n.node == nullptr && !n.is_gone);
+  if (!n.was_started && node >= founders()) {
+    // Its operator names those who are there now.
+    n.options.seeds.clear();
+    for (int seed = 0; seed < size(); ++seed) {
+      if (!IsOut(seed)) n.options.seeds.push_back(BusAddress(seed));
+    }
+  }
   n.was_started = true;
   const bool forgotten = options_.mutant == Mutant::kControlForgotten;
   n.options.seed = random_.Next();
