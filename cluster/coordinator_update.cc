@@ -56,6 +56,7 @@ void Coordinator::SendUpdate(const Turn& turn, Operation* op, NodeId node) {
   }
   if (op->phase != Phase::kForwarded) EnterStep(turn, op, Phase::kForwarded);
   op->timeout_us = turn.now.mono_us + StepUs(*op);
+  op->hedge_us = kNever;  // it may be done from now on: nobody else is asked
   Schedule(*op);
   op->asked.push_back({.node = node});
   UpdateRequest request{.request = op->id,
@@ -179,6 +180,8 @@ void Coordinator::BeginUpdate(const Turn& turn, Operation* op) {
   std::deque<uint64_t>& queue = update_queues_[op->position];
   queue.push_back(op->id);
   op->phase = Phase::kQueued;
+  op->hedge_us = op->timeout_us = kNever;
+  Schedule(*op);
   if (!context_->Holds(op->position.slot, context_->self())) {
     op->hint_for = context_->FirstDown(op->position.slot);
     op->sloppy = true;
