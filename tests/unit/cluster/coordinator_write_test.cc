@@ -144,5 +144,23 @@ TEST_F(CoordinatorWriteTest, AnAnswerOfALaterPlacementHoldsItUntilThatIsKnown) {
   EXPECT_TRUE(done_);
 }
 
+// What serves is a ring of one: its own copy alone would be acknowledged by both placements, and be
+// met by no read of the two others.
+TEST_F(CoordinatorWriteTest, AsARingGrowsTheTargetNeedsItsOwnW) {
+  ClusterState state = *WithMember(RingOf(1), MemberOf(2), 0, kAuthor);
+  Know(*WithMember(state, MemberOf(3), 0, kAuthor));
+  Put();
+  EXPECT_FALSE(done_);
+  Store(3);
+  EXPECT_TRUE(done_);
+}
+
+TEST_F(CoordinatorWriteTest, AsARingGrowsJoinersThatDieAreNotWaitedFor) {
+  Know(*WithMember(RingOf(1), MemberOf(2), 0, kAuthor));
+  context_.liveness.Suspect(2);
+  Put();
+  EXPECT_TRUE(done_);
+}
+
 }  // namespace
 }  // namespace cartwheel
