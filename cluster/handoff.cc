@@ -190,7 +190,11 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
                                       .context = context});
     }
   }
-  context_->counters.hints_bytes_sent += turn.effects->outbox.frames.size() - frames_before;
+  const uint64_t sent = turn.effects->outbox.frames.size() - frames_before;
+  context_->counters.hints_bytes_sent += sent;
+  if (target == kLeftOvers) {
+    limit_.Take(context_->load.CostOf(sent, turn.now.mono_us), turn.now.mono_us);
+  }
   if (copy.own_after != 0) context_->replica.engine()->SyncSoon(copy.own_after);
   bytes_ += copy.bytes;
   ++walks_[target].in_flight;

@@ -1,6 +1,7 @@
 // LoadGauge: how long this node's clients wait, and whether work in the background has to wait for
 // them: admission control by the 99th percentile of the last second, against that of the seconds
-// without such work (Dynamo, section 6.5). Pure: it is told the time.
+// without such work (Dynamo, section 6.5). Work begins at a small part of its rate while there are
+// clients, and goes up to all of it as long as they do not notice. Pure: it is told the time.
 #pragma once
 
 #include <algorithm>
@@ -36,6 +37,11 @@ class LoadGauge {
     Turn(mono_us);
     return last_count_ >= kFewOperations;
   }
+  // What so many bytes of background work count against its rate.
+  uint64_t CostOf(uint64_t bytes, int64_t mono_us) {
+    Turn(mono_us);
+    return bytes << slowness_;
+  }
   int64_t last_p99_us() const { return last_p99_us_; }
   // Half as much again as without background work, and what a scheduler does to anybody.
   int64_t BoundUs() const {
@@ -49,6 +55,7 @@ class LoadGauge {
   static constexpr int64_t kTrickleUs = 200'000;
   static constexpr uint64_t kFewOperations = 20;  // in a second; no percentile of less
   static constexpr size_t kBuckets = 128;
+  static constexpr int kMostSlowness = 4;
 
   // Four to an octave.
   static size_t BucketOf(int64_t us) {
@@ -65,6 +72,15 @@ class LoadGauge {
     if (mono_us < ends_us_) return;
     last_count_ = mono_us < ends_us_ + kSecondUs ? count_ : 0;
     last_p99_us_ = last_count_ < kFewOperations ? 0 : P99();
+    if (last_count_ < kFewOperations) {
+      slowness_ = 0;
+    } else if (!worked_) {
+      slowness_ = kMostSlowness;
+    } else if (last_p99_us_ > BoundUs()) {
+      slowness_ = std::min(slowness_ + 1, kMostSlowness);
+    } else {
+      slowness_ = std::max(slowness_ - 1, 0);
+    }
     if (last_p99_us_ != 0 && !worked_) {
       const int64_t before = usual_p99_us_ == 0 ? last_p99_us_ : usual_p99_us_;
       usual_p99_us_ = (before * 7 + last_p99_us_) / 8;
@@ -84,6 +100,7 @@ class LoadGauge {
   std::array<uint32_t, kBuckets> counts_{};
   uint64_t count_ = 0;
   bool worked_ = false;
+  int slowness_ = 0;  // its rate is divided by two to the power of that
   int64_t worked_us_ = 0;
   int64_t ends_us_ = 0;
   uint64_t last_count_ = 0;

@@ -68,7 +68,7 @@ void Transfer::OnRequest(const Turn& turn, NodeId from, const TransferRequest& r
     Give(slots, sums, request, &response, &objects);
     for (const uint16_t slot : slots) response.behind = response.behind || context_->IsBehind(slot);
     response.objects = objects;
-    giving_.Take(objects.size(), turn.now.mono_us);
+    giving_.Take(context_->load.CostOf(objects.size(), turn.now.mono_us), turn.now.mono_us);
     context_->counters.transfer_bytes_sent += objects.size();
   }
   turn.Respond(from, response, context_->replica.engine()->sequences().applied);
@@ -259,7 +259,8 @@ void Transfer::OnResponse(const Turn& turn, NodeId from, const TransferResponse&
       break;
     case TransferStatus::kLater: flow.due_us += kYieldUs; break;
     case TransferStatus::kGiven:
-      asking_.Take(response.objects.size(), turn.now.mono_us);
+      asking_.Take(context_->load.CostOf(response.objects.size(), turn.now.mono_us),
+                   turn.now.mono_us);
       if (!Store(turn, response.objects)) {
         EndBatch(from, &flow, false);
         flow.due_us += kRetryUs;

@@ -50,5 +50,18 @@ TEST(LoadGauge, WhatIsUsualIsLearntWithoutBackgroundWorkOnly) {
   EXPECT_GT(gauge.BoundUs(), 9000);
 }
 
+TEST(LoadGauge, WorkBeginsSlowlyWhereThereAreClientsAndGoesUpWhileTheyDoNotNotice) {
+  LoadGauge gauge;
+  EXPECT_EQ(gauge.CostOf(1, 0), 1U);
+  int64_t now_us = 1;
+  for (int i = 0; i < 2; ++i) Second(&gauge, &now_us, 100, 800, false);
+  EXPECT_EQ(gauge.CostOf(1, now_us), 16U);
+  for (int i = 0; i < 5; ++i) Second(&gauge, &now_us, 100, 800, true);
+  EXPECT_LE(gauge.CostOf(1, now_us), 2U);
+  for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 9000, true);
+  EXPECT_GE(gauge.CostOf(1, now_us), 4U);
+  EXPECT_EQ(gauge.CostOf(1, now_us + 3'000'000), 1U);
+}
+
 }  // namespace
 }  // namespace cartwheel
