@@ -112,6 +112,29 @@ class Process:
             return " | ".join(log.read().splitlines()[-5:]) or "(nothing logged)"
 
 
+class Proxy:
+    """redis-tests/fault_proxy between the buses of nodes, with a delay each way."""
+
+    def __init__(self, program, announced, buses):
+        self.process = subprocess.Popen(
+            [program, *(f"{port}:{bus}" for port, bus in zip(announced, buses))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.expect_ok("start")
+
+    def delay(self, milliseconds):
+        self.process.stdin.write(f"delay * * {milliseconds}\n")
+        self.process.stdin.flush()
+        self.expect_ok("delay")
+
+    def expect_ok(self, what):
+        if self.process.stdout.readline().strip() != "ok":
+            raise Failure(f"fault_proxy: no {what}")
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 class Stage:
     """What runs now. A context manager: at its end nothing runs and the directory is gone."""
 
@@ -119,6 +142,7 @@ class Stage:
         self.cartwheel = cartwheel
         self.root = tempfile.mkdtemp(prefix="cartwheel-bench-", dir=parent)
         self.running = []
+        self.proxy = None
         self.started = 0
 
     def __enter__(self):
@@ -127,7 +151,13 @@ class Stage:
     def __exit__(self, *unused):
         for process in self.running:
             process.kill()
+        self.end_proxy()
         shutil.rmtree(self.root, ignore_errors=True)
+
+    def end_proxy(self):
+        if self.proxy is not None:
+            self.proxy.end()
+            self.proxy = None
 
     def _start(self, name, command, port):
         self.started += 1
@@ -135,9 +165,10 @@ class Stage:
         self.running.append(Process(name, [part.replace("DIR", directory) for part in command],
                                     port, directory))
 
-    def start(self, kind, extra=()):
+    def start(self, kind, extra=(), fault_proxy=None, delay_ms=0):
         """`redis`, `redis-always`, `one`, `three`, `three-always` or `five`; returns its processes,
-        which serve. `extra` are further options of each Cartwheel node."""
+        which serve. `extra` are further options of each Cartwheel node. With a `fault_proxy`, the
+        program's path, what one node sends another takes `delay_ms`."""
         if kind.startswith("redis"):
             fsync = "always" if kind == "redis-always" else "everysec"
             (port,) = free_ports(1)
@@ -147,15 +178,21 @@ class Stage:
             count = {"one": 1, "five": 5}.get(kind, 3)
             ports = free_ports(2 * count)
             clients, buses = ports[:count], ports[count:]
-            seeds = ",".join(f"127.0.0.1:{bus}" for bus in buses)
+            announced = free_ports(count) if fault_proxy else buses
+            if fault_proxy:
+                self.proxy = Proxy(fault_proxy, announced, buses)
+            seeds = ",".join(f"127.0.0.1:{bus}" for bus in announced)
             options = ["--n", "1", "--r", "1", "--w", "1"] if kind == "one" else ["--seeds", seeds]
             if kind.endswith("always"):
                 options += ["--fsync", "always"]
-            for port, bus in zip(clients, buses):
+            for port, bus, told in zip(clients, buses, announced):
                 self._start(f"{kind}-{port}",
-                            [self.cartwheel, "--port", str(port), "--bus-port", str(bus), "--dir",
-                             "DIR", *options, *extra], port)
+                            [self.cartwheel, "--port", str(port), "--bus-port", str(bus),
+                             "--announce-bus-port", str(told), "--dir", "DIR", *options, *extra],
+                            port)
         self.wait_until_ready()
+        if self.proxy is not None:
+            self.proxy.delay(delay_ms)
         return self.running
 
     def wait_until_ready(self):
@@ -179,3 +216,4 @@ class Stage:
                 process.kill()
                 shutil.rmtree(process.directory, ignore_errors=True)
             self.running = []
+            self.end_proxy()
