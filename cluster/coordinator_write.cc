@@ -337,8 +337,7 @@ void Coordinator::OnMergeResponse(const Turn& turn, NodeId from, const MergeResp
 }
 
 // Whether W of the replicas hold it, fallbacks included. While a ring is in motion, a node of the
-// other placement that holds it is as good as a fallback, for one that seems down and has none. And
-// a node that joins and dies while it still fetches is not waited for.
+// other placement that holds it is as good as a fallback, for one that seems down and has none.
 bool Coordinator::IsQuorum(const Operation& op, std::span<const NodeId> replicas,
                            NodeId besides) const {
   const size_t needed = Needed(op, replicas);
@@ -351,9 +350,7 @@ bool Coordinator::IsQuorum(const Operation& op, std::span<const NodeId> replicas
         const bool down = !context_->liveness.IsAlive(node) || HasFailed(op, node);
         return down && !op.write.HasStored(node) && !op.write.HasFallbackFor(node);
       }));
-  const bool fetches = context_->ring->phase() == cartwheel::Phase::kFetch &&
-                       replicas.data() == context_->ring->OtherReplicas(op.position.slot).data();
-  return count + (fetches ? without : std::min(spare, without)) >= needed;
+  return count + std::min(spare, without) >= needed;
 }
 
 bool Coordinator::HasQuorum(const Operation& op, NodeId besides) const {

@@ -147,9 +147,10 @@ void Membership::Tick(Now now, Effects* effects) {
   ExpireFlushes(step);
   ExpireInquiries(step);
   if (join_op_ && now.mono_us >= join_op_->deadline_us) {
-    FinishJoinOp(step, Status{ErrorCode::kIo, fmt::format("no decision about the join through {} "
-                                                          "in time; this node goes on asking",
-                                                          ToString(join_op_->peer))});
+    FinishJoinOp(
+        step, Status{ErrorCode::kIo, fmt::format("no decision about the join through {} in time{}",
+                                                 ToString(join_op_->peer),
+                                                 ready() ? "" : "; this node goes on asking")});
   }
   Register::Output output;
   register_.Tick(At(step), &output);

@@ -57,6 +57,13 @@ constexpr bool kIsRequest = requires(const Message& message) {
   message.epoch;
 };
 
+// What clients want of keys, not of the ring.
+template <typename T>
+constexpr bool kIsOfKeys =
+    std::is_same_v<T, ReadOperation> || std::is_same_v<T, PutOperation> ||
+    std::is_same_v<T, DeleteOperation> || std::is_same_v<T, UpdateOperation> ||
+    std::is_same_v<T, ScanOperation> || std::is_same_v<T, CountOperation>;
+
 // An answer of a node that knows that placement.
 template <typename Message>
 constexpr bool kTellsPlacement = !kIsRequest<Message> && requires(const Message& message) {
@@ -161,8 +168,9 @@ struct Node::Parts {
     if (membership.state().members.size() > 1) return;
     membership.SetHasData(context.replica.engine()->stats().records > 0);
   }
-  // It is no member any more: what its clients asked for before is brought to its end.
-  bool FinishesOnly() const { return membership.removed() && context.ring.has_value(); }
+  // It is no member any more, and holds nothing: until its process ends it still asks others for
+  // its clients.
+  bool OnlyCoordinates() const { return membership.removed() && context.ring.has_value(); }
   void NoticePause(const Turn& turn);
   void LogManySiblings(const Turn& turn);
   Ping MakePing(const Now& now);
@@ -203,7 +211,10 @@ void Node::Parts::Dispatch(const Turn& turn, ClientOp&& op) {
     membership.Join(turn.now, op.id, *join, turn.effects);
     return;
   }
-  if (!membership.ready()) {
+  const bool is_of_keys =
+      std::visit([](const auto& operation) { return kIsOfKeys<std::decay_t<decltype(operation)>>; },
+                 op.operation);
+  if (!membership.ready() && !(is_of_keys && OnlyCoordinates())) {
     turn.effects->answers.push_back({op.id, 0, Loading{}});
     return;
   }
@@ -259,7 +270,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
     if constexpr (std::is_same_v<Message, Ping>) {
       context.transit.Waited(frame.from, message.stamp, turn.now.mono_us);
     }
-    if (!membership.ready() && (kIsRequest<Message> || !FinishesOnly())) return;
+    if (!membership.ready() && (kIsRequest<Message> || !OnlyCoordinates())) return;
     if constexpr (kIsRequest<Message>) {
       if (message.epoch != context.epoch()) {
         membership.SawEpoch(turn.now, frame.from, message.epoch, turn.effects);
@@ -279,7 +290,7 @@ void Node::Parts::Dispatch(const Turn& turn, const FrameReceived& frame) {
 void Node::Parts::Dispatch(const Turn& turn, const Tick&) {
   NoteData();
   membership.Tick(turn.now, turn.effects);
-  if (!membership.ready() && !FinishesOnly()) return;
+  if (!membership.ready() && !OnlyCoordinates()) return;
   coordinator.Tick(turn);
   ranges.Tick(turn);
   if (!membership.ready()) return;
@@ -343,7 +354,7 @@ void Node::Parts::Probe(const Turn& turn) {
 
 void Node::Parts::AdoptState(const Turn& turn) {
   const ClusterState& state = membership.state();
-  if (!membership.ready() && !FinishesOnly()) return;
+  if (!membership.ready() && !OnlyCoordinates()) return;
   if (state.ring_id == adopted_ring && state.epoch == adopted_epoch) return;
   const bool moved = state.ring_id != adopted_ring || state.placement_version != adopted_placement;
   adopted_ring = state.ring_id;
@@ -494,7 +505,7 @@ std::string Node::Opening(const Now& now) const {
 int64_t Node::NextDeadline() const {
   const int64_t membership = parts_->membership.NextDeadline();
   if (!ready()) {
-    if (!parts_->FinishesOnly()) return membership;
+    if (!parts_->OnlyCoordinates()) return membership;
     return std::min(
         {membership, parts_->coordinator.NextDeadline(), parts_->ranges.NextDeadline()});
   }

@@ -83,11 +83,11 @@ void Replan(ClusterState* state) {
   state->phase = Phase::kFetch;
 }
 
-// In the place of `old` sits the joiner, in what is to be.
-void Reseat(Placement* placement, NodeId old, const Member& joiner) {
+// In the place of `old` sits the joiner. False when nobody sat there.
+bool Reseat(Placement* placement, NodeId old, const Member& joiner) {
   const auto at = std::find_if(placement->seats.begin(), placement->seats.end(),
                                [old](const Seat& seat) { return seat.id == old; });
-  if (at == placement->seats.end()) return;
+  if (at == placement->seats.end()) return false;
   std::vector<NodeId> owners;
   for (uint32_t p = 0; p < placement->owners.size(); ++p) {
     owners.push_back(placement->OwnerOf(p) == old ? joiner.id : placement->OwnerOf(p));
@@ -100,6 +100,7 @@ void Reseat(Placement* placement, NodeId old, const Member& joiner) {
                                        [](const Seat& s, NodeId wanted) { return s.id < wanted; });
     placement->owners[p] = static_cast<uint32_t>(seat - placement->seats.begin());
   }
+  return true;
 }
 
 void Erase(ClusterState* state, NodeId id) {
@@ -178,20 +179,26 @@ Result<ClusterState> WithMember(const ClusterState& state, const Member& joiner,
       state, author,
       replaced == 0 ? "JOIN " + Describe(joiner)
                     : fmt::format("REPLACE {} by {}", FormatNodeId(replaced), Describe(joiner)));
+  bool reseated = false;
   if (replaced != 0) {
     Erase(&next, replaced);
     // The joiner finds itself where the other was; what serves still names the other.
     if (next.phase == Phase::kSettled) next.target = next.serving;
     if (next.phase != Phase::kSwitch) {
       next.phase = Phase::kFetch;
-      Reseat(&next.target, replaced, joiner);
+      reseated = Reseat(&next.target, replaced, joiner);
     }
   }
   Member member = joiner;
   member.status = MemberStatus::kJoining;
   next.members.insert(std::lower_bound(next.members.begin(), next.members.end(), member, ById),
                       member);
-  Replan(&next);
+  // Exactly those partitions: weights and tokens count at the next change.
+  if (reseated) {
+    next.placement_version += 1;
+  } else {
+    Replan(&next);
+  }
   return next;
 }
 
