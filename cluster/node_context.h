@@ -128,9 +128,11 @@ struct NodeContext {
     return std::find(replicas.begin(), replicas.end(), node) != replicas.end();
   }
   // This node's answer does not count towards R.
-  bool IsBehind(uint16_t slot) const { return catch_up.IsBehind(ring->Replicas(slot), ring->w()); }
+  bool IsBehind(uint16_t slot) const {
+    return catch_up.IsBehind(ring->Replicas(slot), WWithoutRemoved(slot));
+  }
   bool MintsPlain(uint16_t slot) const {
-    return catch_up.MintsPlain(ring->Replicas(slot), ring->w(), liveness);
+    return catch_up.MintsPlain(ring->Replicas(slot), WWithoutRemoved(slot), liveness);
   }
   // The first live node of the key's preference list, fallbacks after the replicas (the first of
   // all when none is live).
@@ -189,6 +191,10 @@ struct NodeContext {
   }
 
  private:
+  // Of the W that stored a write, so many at least are not among those that were removed.
+  size_t WWithoutRemoved(uint16_t slot) const {
+    return ring->w() - std::min<size_t>(ring->w(), ring->RemovedOf(slot));
+  }
   // A hint for a key that this node replicates itself by now is no hint.
   bool IsKept(KeyRef* key) {
     if (key->hint_for == 0) {

@@ -46,6 +46,12 @@ class Ring {
   std::span<const NodeId> Replicas(uint16_t slot) const {
     return reading_.Replicas(PartitionOf(slot));
   }
+  // How many of the slot's replicas, as it is served, were removed and are not replaced yet.
+  size_t RemovedOf(uint16_t slot) const {
+    const uint32_t partition = PartitionOf(slot);
+    const size_t nominal = reading_.nominal[partition];
+    return nominal - std::min<size_t>(nominal, reading_.replicas[partition]);
+  }
   // The replicas by the other placement of a ring in motion: of the target, while it is fetched, of
   // the one that served, while reads switch. Empty where they are those above, in any order.
   std::span<const NodeId> OtherReplicas(uint16_t slot) const {
