@@ -58,7 +58,8 @@ void Nemesis::TakeOut(FaultKind kind, int node, int64_t until_us) {
   if (world_->IsOut(node) || (kind == FaultKind::kReplace && !spare)) return;
   const std::vector<int> members = MembersUp();
   const bool is_known = std::all_of(members.begin(), members.end(), [&](int member) {
-    return world_->node(member).state().Find(World::IdOf(node)) != nullptr;
+    const Member* known = world_->node(member).state().Find(World::IdOf(node));
+    return known != nullptr && known->status != MemberStatus::kLeaving;
   });
   const bool enough = is_known && members.size() > kFewestMembers;
   if (!enough || !gone_members_.empty() || !world_->IsUp(node) || !losses_.MayStrike(node)) {

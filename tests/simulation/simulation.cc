@@ -209,7 +209,14 @@ class Run : public WorldObserver {
       const ClusterState& state = world_.node(i).state();
       if (state != AnyMember().state()) return "members do not agree on the cluster's state";
       if (state.in_motion()) return "the ring is in motion";
-      if (state.members.size() != members.size()) return "the ring has other members";
+      if (state.members.size() != members.size()) {
+        std::string others = "the ring has other members:";
+        for (const Member& member : state.members) {
+          others += " " + std::to_string(world_.IndexOf(member.id) + 1);
+          if (member.status == MemberStatus::kLeaving) others += " (leaving)";
+        }
+        return others;
+      }
     }
     return std::nullopt;
   }
