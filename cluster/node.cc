@@ -519,6 +519,7 @@ int64_t Node::NextDeadline() const {
 }
 
 bool Node::ready() const { return parts_->membership.ready(); }
+bool Node::serves() const { return ready() || parts_->OnlyCoordinates(); }
 NodeId Node::id() const { return parts_->context.self(); }
 const ClusterState& Node::state() const { return parts_->membership.state(); }
 const Ring& Node::ring() const { return *parts_->context.ring; }

@@ -91,6 +91,8 @@ class Node {
 
   // False until a ring is known: data operations are answered with Loading.
   bool ready() const;
+  // They are carried out: also by a node that has left its ring, until its process ends.
+  bool serves() const;
   NodeId id() const;
   const ClusterState& state() const;
   const Ring& ring() const;

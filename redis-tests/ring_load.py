@@ -24,6 +24,7 @@ class RingLoad:
     def __init__(self, nodes, threads=6):
         self.nodes = list(nodes)
         self.excused = set()
+        self.leaving = set()
         self.failures = []
         self.done = 0
         self.counters = {}  # key: (acknowledged, tried last)
@@ -49,6 +50,10 @@ class RingLoad:
         self.excused.add(node)
         self.nodes = [other for other in self.nodes if other is not node]
 
+    def let_go(self, node):
+        """It is told to leave: it serves until its process ends, and may only hang up then."""
+        self.leaving.add(node)
+
     def add(self, node):
         self.nodes = self.nodes + [node]
 
@@ -67,7 +72,9 @@ class RingLoad:
             except (ReplyError, OSError) as error:
                 if node in connections:
                     connections.pop(node).close()
-                if node not in self.excused:
+                if node in self.leaving and isinstance(error, OSError):
+                    self.nodes = [other for other in self.nodes if other is not node]
+                elif node not in self.excused:
                     self.failures.append("port %d: %r" % (node.port, error))
         for connection in connections.values():
             connection.close()

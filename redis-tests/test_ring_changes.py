@@ -131,7 +131,7 @@ class RingChangesTest(unittest.TestCase):
                 time.sleep(0.5)
 
                 leaver = cluster.nodes.pop(1)
-                load.excuse(leaver)
+                load.let_go(leaver)
                 self.change(leaver, "DYN.LEAVE")
                 self.assertEqual(leaver.wait_end(20), 0, leaver.log())
                 self.assertIn("this node has left its ring", leaver.log())
@@ -299,7 +299,7 @@ class RingChangesTest(unittest.TestCase):
                     self.assertEqual({zones[node] for node in nodes}, {b"a", b"b", b"c"})
                 time.sleep(0.3)
                 leaver = cluster.nodes.pop(0)
-                load.excuse(leaver)
+                load.let_go(leaver)
                 self.change(leaver, "DYN.LEAVE")
                 self.assertEqual(leaver.wait_end(20), 0)
                 cluster.wait_ready()

@@ -87,7 +87,7 @@ void ReplyWrongWords(Call& call) {
 }
 
 bool RingKnown(Call& call) {
-  if (call.server().node->ready()) return true;
+  if (call.server().node->serves()) return true;
   Answer answer;
   answer.result = Loading{};
   call.ReplyFailure(answer);
