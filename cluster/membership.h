@@ -71,7 +71,7 @@ class Membership {
 
   // Whether this node holds records: a ring of one without any may give itself up for another.
   void SetHasData(bool has_data) { has_data_ = has_data; }
-  // What the node thinks of a member; all are alive until it says otherwise. Only Flush cares.
+  // What the node thinks of a member; all are alive until it says otherwise.
   void SetAlive(NodeId member, bool alive);
 
   bool ready() const { return state_.ring_id != 0 && !removed_; }

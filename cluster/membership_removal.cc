@@ -19,9 +19,7 @@ Status StillHeard(NodeId node, NodeId by) {
 
 }  // namespace
 
-bool Membership::IsDown(NodeId member) const {
-  return std::find(down_.begin(), down_.end(), member) != down_.end();
-}
+bool Membership::IsDown(NodeId member) const { return Contains(down_, member); }
 
 NodeId Membership::HeardHere(std::span<const NodeId> nodes) const {
   for (const NodeId node : nodes) {

@@ -14,9 +14,7 @@ void Motion::OnPlacementChanged(const Turn& turn) {
   next_us_ = turn.now.mono_us;
 }
 
-bool Motion::HasReported(NodeId node) const {
-  return std::find(reported_.begin(), reported_.end(), node) != reported_.end();
-}
+bool Motion::HasReported(NodeId node) const { return Contains(reported_, node); }
 
 bool Motion::HasPart() const {
   if (context_->state->phase == Phase::kSwitch) return true;
@@ -105,7 +103,7 @@ int64_t Motion::NextDeadline() const { return next_us_; }
 std::vector<NodeId> Motion::WaitsFor() const {
   std::vector<NodeId> nodes;
   const auto add = [&](NodeId node) {
-    if (HasReported(node) || std::find(nodes.begin(), nodes.end(), node) != nodes.end()) return;
+    if (HasReported(node) || Contains(nodes, node)) return;
     nodes.push_back(node);
   };
   for (const NodeId gainer : gainers_) add(gainer);

@@ -117,9 +117,7 @@ struct NodeContext {
     const auto replicas = ring->Replicas(slot);
     NodeList holders(replicas.begin(), replicas.end());
     for (const NodeId node : ring->OtherReplicas(slot)) {
-      if (std::find(replicas.begin(), replicas.end(), node) == replicas.end()) {
-        holders.push_back(node);
-      }
+      if (!Contains(replicas, node)) holders.push_back(node);
     }
     return holders;
   }
@@ -149,8 +147,7 @@ struct NodeContext {
     if (ring->phase() != Phase::kSwitch) return 0;
     for (const NodeId node : ring->OtherReplicas(slot)) {
       if (!liveness.IsAlive(node)) continue;
-      const bool stopped = std::find(switched.begin(), switched.end(), node) != switched.end();
-      return stopped ? 0 : node;
+      return Contains(switched, node) ? 0 : node;
     }
     return 0;
   }

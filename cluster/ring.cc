@@ -14,10 +14,6 @@ size_t ListLength(size_t members, uint8_t n) {
   return std::min(members, std::max<size_t>(n + size_t{8}, size_t{2} * n));
 }
 
-bool Contains(std::span<const NodeId> nodes, NodeId node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
 bool AreSame(std::span<const NodeId> a, std::span<const NodeId> b) {
   return a.size() == b.size() &&
          std::all_of(a.begin(), a.end(), [b](NodeId node) { return Contains(b, node); });

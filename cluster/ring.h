@@ -63,10 +63,7 @@ class Ring {
   uint64_t placement_version() const { return placement_version_; }
   // Whether the node is a replica, by either placement.
   bool Holds(uint16_t slot, NodeId node) const {
-    const auto has = [node](std::span<const NodeId> nodes) {
-      return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-    };
-    return has(Replicas(slot)) || has(OtherReplicas(slot));
+    return Contains(Replicas(slot), node) || Contains(OtherReplicas(slot), node);
   }
 
   // Whether the node is to have what is there by now: it holds the slot, and is not just fetching

@@ -35,10 +35,6 @@ bool ReadSlotSums(std::string_view bytes, std::vector<uint16_t>* slots,
   return in.ok();
 }
 
-bool Contains(std::span<const NodeId> nodes, NodeId node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
 }  // namespace
 
 void Transfer::SetRate(uint64_t bytes_per_second) {

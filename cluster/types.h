@@ -1,7 +1,9 @@
 // The nouns that everything in cluster/ shares.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,6 +32,10 @@ struct Address {
 };
 
 std::string ToString(const Address& address);
+
+inline bool Contains(std::span<const NodeId> nodes, NodeId node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
 
 // Of the cluster; 0: as it is.
 struct QuorumSettings {

@@ -55,9 +55,6 @@ class WriteOp {
     NodeId node;
     NodeId hint_for;
   };
-  static bool Contains(std::span<const NodeId> nodes, NodeId node) {
-    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-  }
 
   uint8_t needed_ = 1;
   absl::InlinedVector<Copy, 3> stored_;
