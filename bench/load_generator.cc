@@ -141,6 +141,7 @@ class Generator {
   void Write(Connection* connection);
   void Read(Connection* connection);
   void Answered(const Reply& reply, const Request& request, int64_t now);
+  void Count(const Request& request, int64_t now);
   void Wait(int64_t until);
   int64_t DueOf(uint64_t request) const {
     return start_ + static_cast<int64_t>(static_cast<double>(request) * 1e9 / options_.rate);
@@ -170,6 +171,7 @@ class Generator {
   int64_t longest_stall_ns_ = 0;
   int64_t longest_stall_at_ns_ = 0;
   std::vector<int64_t> latencies_ns_[2];  // of GETs, of SETs
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> log_{nullptr, &std::fclose};
 };
 
 Generator::Generator(const LoadOptions& options)
@@ -180,6 +182,10 @@ Generator::Generator(const LoadOptions& options)
       random_(options.seed),
       value_(options.value_bytes, 'x') {
   if (options.connections < hosts_.size()) Die("fewer connections than nodes");
+  if (!options.log.empty()) {
+    log_.reset(std::fopen(options.log.c_str(), "w"));
+    if (!log_) Die(options.log + ": " + std::strerror(errno));
+  }
   prctl(PR_SET_TIMERSLACK, 1000);  // nanoseconds: wake when the next request is due
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   for (uint64_t i = 0; i < options_.connections; ++i) {
@@ -226,7 +232,7 @@ void Generator::Run() {
     // What never came is at least this late: leaving it out would flatter the percentiles.
     for (const auto& connection : connections_) {
       for (const Request& request : connection->unanswered) {
-        latencies_ns_[request.set].push_back(finished_ - request.due);
+        Count(request, finished_);
       }
     }
   }
@@ -335,7 +341,7 @@ void Generator::Answered(const Reply& reply, const Request& request, int64_t now
     first_error_ = reply.text;
   }
   if (request.due >= measured_from_) {
-    latencies_ns_[request.set].push_back(now - request.due);
+    Count(request, now);
     if (now - quiet_since_ > longest_stall_ns_) {
       longest_stall_ns_ = now - quiet_since_;
       longest_stall_at_ns_ = quiet_since_ - measured_from_;
@@ -343,6 +349,14 @@ void Generator::Answered(const Reply& reply, const Request& request, int64_t now
   }
   quiet_since_ = now;
   --owed_;
+}
+
+void Generator::Count(const Request& request, int64_t now) {
+  latencies_ns_[request.set].push_back(now - request.due);
+  if (!log_) return;
+  std::fprintf(log_.get(), "%s %.6f %.4f\n", request.set ? "SET" : "GET",
+               static_cast<double>(request.due) / 1e9,
+               static_cast<double>(now - request.due) / 1e6);
 }
 
 void Generator::Wait(int64_t until) {

@@ -26,6 +26,8 @@ constexpr char kUsage[] =
   --fill               instead: SET every key once, as fast as 16 per connection go, and what is
                        answered -BUSY again a little later
   --json               one line of JSON
+  --log                path of a file for a line per request: its name, when it was due, in seconds of
+                       the monotonic clock, and its latency in milliseconds
 
 Latency is from when a request was due to its answer. A stall is a time without any answer while at
 least one is owed. Exit status 1: a connection failed, an error was answered, an answer is missing.
@@ -78,6 +80,9 @@ LoadOptions ReadLoadOptions(char** argv) {
       options.fill = true;
     } else if (name == "--json") {
       options.json = true;
+    } else if (name == "--log") {
+      if (*++at == nullptr) Die("--log needs a path");
+      options.log = *at;
     } else if (name == "--route") {
       options.route = ReadRoute(*++at);
     } else if (!name.starts_with("--")) {

@@ -27,6 +27,7 @@ struct LoadOptions {
   Route route = Route::kRound;
   bool fill = false;
   bool json = false;
+  std::string log;  // path; none: no log
   std::vector<std::string> hosts;
 };
 

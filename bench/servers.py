@@ -142,6 +142,7 @@ class Stage:
         self.cartwheel = cartwheel
         self.root = tempfile.mkdtemp(prefix="cartwheel-bench-", dir=parent)
         self.running = []
+        self.seeds = ""  # of the nodes of ours that run
         self.proxy = None
         self.started = 0
 
@@ -181,8 +182,9 @@ class Stage:
             announced = free_ports(count) if fault_proxy else buses
             if fault_proxy:
                 self.proxy = Proxy(fault_proxy, announced, buses)
-            seeds = ",".join(f"127.0.0.1:{bus}" for bus in announced)
-            options = ["--n", "1", "--r", "1", "--w", "1"] if kind == "one" else ["--seeds", seeds]
+            self.seeds = ",".join(f"127.0.0.1:{bus}" for bus in announced)
+            options = (["--n", "1", "--r", "1", "--w", "1"] if kind == "one"
+                       else ["--seeds", self.seeds])
             if kind.endswith("always"):
                 options += ["--fsync", "always"]
             for port, bus, told in zip(clients, buses, announced):
@@ -194,6 +196,13 @@ class Stage:
         if self.proxy is not None:
             self.proxy.delay(delay_ms)
         return self.running
+
+    def join(self):
+        """Starts one more node, which joins the others, and returns it."""
+        port, bus = free_ports(2)
+        self._start(f"joins-{port}", [self.cartwheel, "--port", str(port), "--bus-port", str(bus),
+                                      "--dir", "DIR", "--seeds", self.seeds], port)
+        return self.running[-1]
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
