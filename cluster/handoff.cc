@@ -18,13 +18,6 @@ Position After(Position position) {
   return position;
 }
 
-bool HoldsAny(const StorageEngine& engine, uint32_t slot) {
-  for (uint32_t leaf = slot * kBucketsPerSlot; leaf < (slot + 1) * kBucketsPerSlot; ++leaf) {
-    if (engine.LeafSum(leaf) != 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 void Handoff::OnAlive(NodeId node, const Now& now) {
@@ -39,28 +32,18 @@ void Handoff::OnPlacementChanged(const Now& now) {
   copies_.clear();
   bytes_ = 0;
   walks_.clear();
-  left_overs_ = true;  // until a walk finds none
+  left_overs_.Restart();
+  has_left_overs_ = true;  // until a walk finds none
   next_us_ = now.mono_us;
 }
 
 void Handoff::NoteLeftOver(const Now& now) {
-  left_overs_ = true;
+  has_left_overs_ = true;
   next_us_ = std::min(next_us_, now.mono_us + kMinPauseUs);
 }
 
-// Whether so many of the slot's nodes, of either placement, are W.
-template <typename Is>
-bool Handoff::IsQuorum(uint16_t slot, const Is& is) const {
-  const auto is_quorum = [&](std::span<const NodeId> replicas) {
-    const auto count = static_cast<size_t>(std::count_if(replicas.begin(), replicas.end(), is));
-    return count >= std::min<size_t>(context_->ring->w(), replicas.size());
-  };
-  return is_quorum(context_->ring->Replicas(slot)) &&
-         is_quorum(context_->ring->OtherReplicas(slot));
-}
-
 bool Handoff::IsIdle() const {
-  return copies_.empty() && !left_overs_ && context_->replica.hints().records() == 0;
+  return copies_.empty() && !has_left_overs_ && context_->replica.hints().records() == 0;
 }
 
 int64_t Handoff::NextDeadline() const {
@@ -76,10 +59,10 @@ void Handoff::Tick(const Turn& turn) {
   ConfirmOwn();
   const auto& targets = context_->replica.hints().targets();
   for (const auto& [node, target] : targets) walks_.try_emplace(node);
-  if (left_overs_) walks_.try_emplace(kLeftOvers);
+  if (has_left_overs_) walks_.try_emplace(kLeftOvers);
   next_us_ = now_us + kLongestRestUs;
   for (auto& [target, walk] : walks_) {
-    const bool needed = target == kLeftOvers ? left_overs_ : targets.contains(target);
+    const bool needed = target == kLeftOvers ? has_left_overs_ : targets.contains(target);
     if (needed && walk.due_us <= now_us) Go(turn, target, &walk);
     next_us_ = std::min(next_us_, std::max(walk.due_us, now_us + kSliceUs));
   }
@@ -89,16 +72,18 @@ void Handoff::Tick(const Turn& turn) {
 void Handoff::Go(const Turn& turn, NodeId target, Walk* walk) {
   if (copies_.size() >= kMaxCopies || bytes_ >= kMaxBytes) return;
   if (!limit_.Ready(turn.now.mono_us)) return;
-  if (target == kLeftOvers && !context_->load.Admits(turn.now.mono_us)) return;
-  if (target == kLeftOvers) context_->load.Work(turn.now.mono_us);
-  const std::vector<Found> found =
-      target == kLeftOvers ? NextLeftOvers(walk) : NextHints(target, walk);
+  std::vector<Found> found;
+  const bool ended =
+      target == kLeftOvers ? NextLeftOvers(turn, walk, &found) : NextHints(target, walk, &found);
   for (const Found& copy : found) Offer(turn, target, copy);
-  if (!found.empty() || walk->in_flight > 0) return;
-  if (target == kLeftOvers && !walk->met_any) left_overs_ = false;
+  if (!ended || walk->in_flight > 0) return;
+  if (target == kLeftOvers) {
+    if (!left_overs_.met_any()) has_left_overs_ = false;
+    left_overs_.Restart();
+  }
   walk->pause_us = walk->released ? kMinPauseUs : std::min(2 * walk->pause_us, kMaxPauseUs);
   walk->due_us = turn.now.mono_us + walk->pause_us;
-  walk->released = walk->met_any = false;
+  walk->released = false;
   walk->from = Position();
 }
 
@@ -113,36 +98,34 @@ bool Handoff::Collect(const Position& first, const Position& last,
   return found->size() >= kSliceRecords;
 }
 
-std::vector<Handoff::Found> Handoff::NextHints(NodeId target, Walk* walk) const {
-  std::vector<Found> found;
+bool Handoff::NextHints(NodeId target, Walk* walk, std::vector<Found>* found) const {
   const auto& slots = context_->replica.hints().targets().at(target).slots;
   for (auto it = slots.lower_bound(walk->from.slot); it != slots.end(); ++it) {
     const bool within = it->first == walk->from.slot;
     const Position key{it->first, 0, within ? walk->from.low : 0};
     const Position last = HintPosition(target, {it->first, 0, UINT64_MAX});
-    if (Collect(HintPosition(target, key), last, &found)) break;
+    if (Collect(HintPosition(target, key), last, found)) break;
   }
-  if (found.empty()) return found;
-  const Position& seen = found.back().place;
+  if (found->empty()) return true;
+  const Position& seen = found->back().place;
   const auto slot = static_cast<uint16_t>(seen.slot - kSlotCount);
   walk->from = After({slot, UINT64_MAX, seen.low});
-  walk->met_any = true;
-  return found;
+  return false;
 }
 
-std::vector<Handoff::Found> Handoff::NextLeftOvers(Walk* walk) const {
-  std::vector<Found> found;
-  for (uint32_t slot = walk->from.slot; slot < kSlotCount; ++slot) {
-    if (context_->Holds(static_cast<uint16_t>(slot), context_->self())) continue;
-    if (!HoldsAny(*context_->replica.engine(), slot)) continue;
-    const Position whole{static_cast<uint16_t>(slot), 0, 0};
-    const Position last{static_cast<uint16_t>(slot), UINT64_MAX, UINT64_MAX};
-    if (Collect(std::max(whole, walk->from), last, &found)) break;
-  }
-  if (found.empty()) return found;
-  walk->from = After(found.back().place);
-  walk->met_any = true;
-  return found;
+// Clients are not to notice: while there are any, a slice is short.
+bool Handoff::NextLeftOvers(const Turn& turn, Walk* walk, std::vector<Found>* found) {
+  LoadGauge& load = context_->load;
+  const int64_t now_us = turn.now.mono_us;
+  if (!load.Admits(now_us)) return false;
+  load.Work(now_us);
+  LeftOvers::Slice slice =
+      left_overs_.Next(turn, load.IsBusy(now_us) ? kSliceRecords / 16 : kSliceRecords);
+  limit_.Take(load.CostOf(slice.dropped * kDropBytes, now_us), now_us);
+  context_->counters.left_overs_moved += slice.dropped;
+  walk->released = walk->released || slice.dropped > 0;
+  *found = std::move(slice.differing);
+  return slice.ended;
 }
 
 // Offers a copy to those of the N who live. Not when too few of them do to let it go afterwards.
@@ -169,7 +152,7 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
     copy.gives_up = true;
   }
   if (copy.needs_target && !alive(target)) return;
-  if (!IsQuorum(copy.position.slot, alive)) return;
+  if (!context_->HasQuorum(copy.position.slot, alive)) return;
 
   const uint64_t id = ++last_id_;
   const size_t frames_before = turn.effects->outbox.frames.size();
@@ -215,15 +198,15 @@ void Handoff::SendCopy(const Turn& turn, uint64_t id, const Copy& copy, std::str
 
 bool Handoff::OnMergeResponse(NodeId from, const MergeResponse& response) {
   if (response.request < kFirstId) return false;
-  // Who knows a later placement may not be of the N there.
-  const bool counts = response.stored && response.placement <= context_->placement();
+  // Who knows another placement may not be of the N there, or about to give it up itself.
+  const bool counts = response.stored && response.placement == context_->placement();
   if (counts) Confirm(response.request, from);
   return true;
 }
 
 void Handoff::OnHoldsResponse(const Turn& turn, NodeId from, const HoldsResponse& response) {
   const auto it = copies_.find(response.request);
-  if (it == copies_.end() || response.placement > context_->placement()) return;
+  if (it == copies_.end() || response.placement != context_->placement()) return;
   if (response.holds) return Confirm(response.request, from);
   std::string_view object;
   const auto head = context_->replica.Head(Ref(it->second), &object);
@@ -252,7 +235,8 @@ void Handoff::Confirm(uint64_t id, NodeId node) {
     return std::find(confirmed.begin(), confirmed.end(), who) != confirmed.end();
   };
   if (!has(node)) confirmed.push_back(node);
-  if (!IsQuorum(copy.position.slot, has) || (copy.needs_target && !has(copy.target))) return;
+  if (!context_->HasQuorum(copy.position.slot, has) || (copy.needs_target && !has(copy.target)))
+    return;
   if (context_->replica.Drop(Ref(copy), copy.hash)) {
     StatusCounters& counters = context_->counters;
     if (copy.target == kLeftOvers) {

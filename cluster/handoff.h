@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/left_overs.h"
 #include "cluster/messages.h"
 #include "cluster/node_context.h"
 #include "cluster/rate_limit.h"
@@ -31,6 +32,7 @@ class Handoff {
   explicit Handoff(NodeContext* context)
       : context_(context),
         limit_(context->options.repair_rate_bytes),
+        left_overs_(context),
         last_id_(kFirstId + context->random.Below(uint64_t{1} << 62)) {}
 
   void SetRate(uint64_t bytes_per_second) { limit_.SetRate(bytes_per_second); }
@@ -38,6 +40,9 @@ class Handoff {
   // Answers to its own requests; false when the request is not one of them.
   bool OnMergeResponse(NodeId from, const MergeResponse& response);
   void OnHoldsResponse(const Turn& turn, NodeId from, const HoldsResponse& response);
+  void OnLeavesResponse(NodeId from, const LeavesResponse& response) {
+    left_overs_.OnResponse(from, response);
+  }
 
   // A node is there again: what is kept for it goes out at once.
   void OnAlive(NodeId node, const Now& now);
@@ -49,7 +54,7 @@ class Handoff {
   void Tick(const Turn& turn);
   int64_t NextDeadline() const;  // mono_us
   // Slots that are not this node's and that it may still hold copies of.
-  bool HasLeftOvers() const { return left_overs_; }
+  bool HasLeftOvers() const { return has_left_overs_; }
 
  private:
   static constexpr NodeId kLeftOvers = 0;  // among the targets
@@ -71,24 +76,18 @@ class Handoff {
   struct Walk {
     Position from;  // the first copy that was not looked at
     size_t in_flight = 0;
-    bool met_any = false;   // copy, in this walk
-    bool released = false;  // some of them
+    bool released = false;  // something, in this walk
     int64_t due_us = 0;
     int64_t pause_us = kMinPauseUs;
   };
-  struct Found {
-    Position place;
-    std::string image;
-  };
+  using Found = LeftOvers::Copy;
 
   bool IsIdle() const;
-  template <typename Is>
-  bool IsQuorum(uint16_t slot, const Is& is) const;
   void ConfirmOwn();
   void Go(const Turn& turn, NodeId target, Walk* walk);
-  // The next copies of a walk, in order, and where it goes on; nothing at its end.
-  std::vector<Found> NextHints(NodeId target, Walk* walk) const;
-  std::vector<Found> NextLeftOvers(Walk* walk) const;
+  // The next copies of a walk; true at its end.
+  bool NextHints(NodeId target, Walk* walk, std::vector<Found>* found) const;
+  bool NextLeftOvers(const Turn& turn, Walk* walk, std::vector<Found>* found);
   // Reads on from `first` to `last`; true when the slice is full.
   bool Collect(const Position& first, const Position& last, std::vector<Found>* found) const;
   void Offer(const Turn& turn, NodeId target, const Found& found);
@@ -105,6 +104,8 @@ class Handoff {
   static constexpr size_t kMaxCopies = 2048;
   static constexpr uint64_t kMaxBytes = 4 << 20;
   static constexpr size_t kSliceRecords = 256;
+  static constexpr uint64_t kDropBytes =
+      256;  // what a record that is let go counts against the rate
   static constexpr int64_t kSliceUs = 10'000;
   static constexpr int64_t kLongestRestUs = 100'000;
   static constexpr int64_t kMinPauseUs = 500'000;
@@ -114,7 +115,8 @@ class Handoff {
   RateLimit limit_;
   absl::btree_map<uint64_t, Copy> copies_;  // by request id: in the order of their deadlines
   absl::btree_map<NodeId, Walk> walks_;     // by target
-  bool left_overs_ = false;
+  LeftOvers left_overs_;
+  bool has_left_overs_ = false;
   uint64_t bytes_ = 0;   // of the copies in flight
   uint64_t last_id_;     // begins anywhere: answers to an earlier start must not fit
   int64_t next_us_ = 0;  // the next Tick, while there is anything

@@ -208,6 +208,21 @@ struct HoldsResponse {
   uint64_t placement = 0;  // that the answering node knows
 };
 
+// Asks which of these Merkle leaves are the same on a replica's disk: whoever asks would give up
+// its own copies then. `leaves` := { leaf:varint sum:fixed64 }.
+struct LeavesRequest {
+  static constexpr uint8_t kType = 59;
+  uint64_t request = 0;
+  uint64_t epoch = 0;
+  std::string_view leaves;
+};
+struct LeavesResponse {
+  static constexpr uint8_t kType = 60;
+  uint64_t request = 0;
+  uint64_t placement = 0;  // that the answering node knows
+  std::string_view same;   // a byte for each leaf, in the order of the question: 1, or 0
+};
+
 // May these dead versions be dropped (cluster/reaper.h)? Asks every member; `entries` is a list of
 // (position, version hash).
 struct ReapRequest {
@@ -328,6 +343,8 @@ void Encode(const Ping& message, std::string* out);
 void Encode(const Pong& message, std::string* out);
 void Encode(const HoldsRequest& message, std::string* out);
 void Encode(const HoldsResponse& message, std::string* out);
+void Encode(const LeavesRequest& message, std::string* out);
+void Encode(const LeavesResponse& message, std::string* out);
 void Encode(const ReapRequest& message, std::string* out);
 void Encode(const ReapResponse& message, std::string* out);
 void Encode(const ReapCommit& message, std::string* out);
@@ -365,6 +382,8 @@ bool Decode(Fields fields, Ping* message);
 bool Decode(Fields fields, Pong* message);
 bool Decode(Fields fields, HoldsRequest* message);
 bool Decode(Fields fields, HoldsResponse* message);
+bool Decode(Fields fields, LeavesRequest* message);
+bool Decode(Fields fields, LeavesResponse* message);
 bool Decode(Fields fields, ReapRequest* message);
 bool Decode(Fields fields, ReapResponse* message);
 bool Decode(Fields fields, ReapCommit* message);
@@ -404,6 +423,8 @@ Decoding DecodeData(Fields fields, Visit&& visit) {
     case Pong::kType: return decode(Pong());
     case HoldsRequest::kType: return decode(HoldsRequest());
     case HoldsResponse::kType: return decode(HoldsResponse());
+    case LeavesRequest::kType: return decode(LeavesRequest());
+    case LeavesResponse::kType: return decode(LeavesResponse());
     case ReapRequest::kType: return decode(ReapRequest());
     case ReapResponse::kType: return decode(ReapResponse());
     case ReapCommit::kType: return decode(ReapCommit());

@@ -138,6 +138,9 @@ struct Node::Parts {
   }
   void On(const Turn&, NodeId, const Pong&) {}
   void On(const Turn& turn, NodeId from, const HoldsRequest& m) { service.OnHolds(turn, from, m); }
+  void On(const Turn& turn, NodeId from, const LeavesRequest& m) {
+    service.OnLeaves(turn, from, m);
+  }
   void On(const Turn& turn, NodeId from, const ReapRequest& m) { reaper.OnRequest(turn, from, m); }
   void On(const Turn& turn, NodeId from, const ReapResponse& m) {
     reaper.OnResponse(turn, from, m);
@@ -146,6 +149,7 @@ struct Node::Parts {
   void On(const Turn& turn, NodeId from, const HoldsResponse& m) {
     handoff.OnHoldsResponse(turn, from, m);
   }
+  void On(const Turn&, NodeId from, const LeavesResponse& m) { handoff.OnLeavesResponse(from, m); }
   void On(const Turn& turn, NodeId from, const TreeRequest& m) {
     anti_entropy.OnTreeRequest(turn, from, m);
   }

@@ -121,10 +121,16 @@ struct NodeContext {
     }
     return holders;
   }
-  bool Replicates(uint16_t slot, NodeId node) const {
-    const auto replicas = ring->Replicas(slot);
-    return std::find(replicas.begin(), replicas.end(), node) != replicas.end();
+  // Whether W of the slot's nodes, of either placement, are so.
+  template <typename Is>
+  bool HasQuorum(uint16_t slot, const Is& is) const {
+    const auto has = [&](std::span<const NodeId> replicas) {
+      const auto count = static_cast<size_t>(std::count_if(replicas.begin(), replicas.end(), is));
+      return count >= std::min<size_t>(ring->w(), replicas.size());
+    };
+    return has(ring->Replicas(slot)) && has(ring->OtherReplicas(slot));
   }
+  bool Replicates(uint16_t slot, NodeId node) const { return Contains(ring->Replicas(slot), node); }
   // This node's answer does not count towards R.
   bool IsBehind(uint16_t slot) const {
     return catch_up.IsBehind(ring->Replicas(slot), WWithoutRemoved(slot));

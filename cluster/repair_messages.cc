@@ -14,6 +14,12 @@ void Encode(const HoldsRequest& m, std::string* out) {
 void Encode(const HoldsResponse& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.holds ? 1 : 0).Number(m.placement), {}, out);
 }
+void Encode(const LeavesRequest& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.leaves}, out);
+}
+void Encode(const LeavesResponse& m, std::string* out) {
+  AppendFrame(Head(m.kType).Number(m.request).Number(m.placement), {m.same}, out);
+}
 void Encode(const ReapRequest& m, std::string* out) {
   AppendFrame(Head(m.kType).Number(m.request).Number(m.epoch), {m.entries}, out);
 }
@@ -81,6 +87,20 @@ bool Decode(Fields fields, HoldsResponse* m) {
   m->request = in.Number();
   m->holds = in.Flag();
   m->placement = in.Number();
+  return in.ok();
+}
+bool Decode(Fields fields, LeavesRequest* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->epoch = in.Number();
+  m->leaves = in.Field();
+  return in.ok();
+}
+bool Decode(Fields fields, LeavesResponse* m) {
+  Parts in(fields);
+  m->request = in.Number();
+  m->placement = in.Number();
+  m->same = in.Field();
   return in.ok();
 }
 bool Decode(Fields fields, ReapRequest* m) {

@@ -199,6 +199,26 @@ void ReplicaService::OnHolds(const Turn& turn, NodeId from, const HoldsRequest& 
       holds ? mine.sequence : 0);
 }
 
+void ReplicaService::OnLeaves(const Turn& turn, NodeId from, const LeavesRequest& request) {
+  const StorageEngine& engine = *context_->replica.engine();
+  std::string same;
+  Reader in(request.leaves);
+  while (in.ok() && !in.done()) {
+    const uint64_t leaf = in.Varint();
+    const uint64_t sum = in.Fixed64();
+    const bool is_same = leaf < kLeafCount && engine.LeafSum(static_cast<uint32_t>(leaf)) == sum;
+    same.push_back(is_same ? 1 : 0);
+  }
+  if (!in.ok()) {
+    ++context_->counters.messages_bad;
+    return;
+  }
+  turn.RespondSynced(
+      from,
+      LeavesResponse{.request = request.request, .placement = context_->placement(), .same = same},
+      engine.sequences().applied);
+}
+
 void ReplicaService::OnScan(const Turn& turn, NodeId from, const ScanRequest& request) {
   const LocalPage page = ScanLocally(*context_->replica.engine(), request.db, request.cursor,
                                      request.last_slot, request.count);

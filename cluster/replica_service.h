@@ -17,6 +17,7 @@ class ReplicaService {
   // False when it could not be merged.
   bool OnMerge(const Turn& turn, NodeId from, const MergeRequest& request);
   void OnHolds(const Turn& turn, NodeId from, const HoldsRequest& request);
+  void OnLeaves(const Turn& turn, NodeId from, const LeavesRequest& request);
   void OnScan(const Turn& turn, NodeId from, const ScanRequest& request);
   void OnCount(const Turn& turn, NodeId from, const CountRequest& request);
 

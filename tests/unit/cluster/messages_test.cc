@@ -14,9 +14,10 @@ namespace {
 using AnyMessage =
     std::variant<ReadRequest, ReadResponse, CompareRequest, MintRequest, MintResponse, MergeRequest,
                  MergeResponse, UpdateRequest, UpdateResponse, ScanRequest, ScanResponse,
-                 CountRequest, CountResponse, Ping, Pong, HoldsRequest, HoldsResponse, ReapRequest,
-                 ReapResponse, ReapCommit, TreeRequest, TreeResponse, FetchRequest, TransferRequest,
-                 TransferResponse, MotionReport, Publish>;
+                 CountRequest, CountResponse, Ping, Pong, HoldsRequest, HoldsResponse,
+                 LeavesRequest, LeavesResponse, ReapRequest, ReapResponse, ReapCommit, TreeRequest,
+                 TreeResponse, FetchRequest, TransferRequest, TransferResponse, MotionReport,
+                 Publish>;
 
 std::string FrameOf(const AnyMessage& message) {
   std::string frame;
@@ -92,6 +93,8 @@ std::vector<AnyMessage> Samples() {
       Pong{19},
       HoldsRequest{20, 21, 22, "key", "context"},
       HoldsResponse{23, true, 306},
+      LeavesRequest{31, 32, "leaves"},
+      LeavesResponse{33, 34, std::string_view("\0\1", 2)},
       ReapRequest{24, 25, "entries"},
       ReapResponse{26, std::string_view("\0\1", 2)},
       ReapCommit{28, {29, 30}, "entries"},

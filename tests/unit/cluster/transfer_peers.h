@@ -1,7 +1,7 @@
-// TransferPeers: nodes that fetch from each other what a ring in motion gives them, without
-// membership and clients: each has an engine in memory and its Transfer. A network that takes one
-// millisecond a message, or as long as its bytes do, and counts them; a clock that jumps from event
-// to event.
+// TransferPeers: nodes that fetch from each other what a ring in motion gives them, and give up
+// what it took from them, without membership and clients: each has an engine in memory, its
+// Transfer and its Handoff. A network that takes one millisecond a message, or as long as its bytes
+// do, and counts them; a clock that jumps from event to event.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/handoff.h"
 #include "cluster/merkle_tree.h"
+#include "cluster/replica_service.h"
 #include "cluster/transfer.h"
 #include "tests/unit/cluster/fragile_engine.h"
 #include "tests/unit/cluster/frame_reader.h"
@@ -34,14 +36,27 @@ class TransferPeers {
       options.transfer_rate_bytes = 0;
       context = std::make_unique<NodeContext>(std::move(options), &engine, Births(0, kWallMs));
       transfer = std::make_unique<Transfer>(context.get());
+      handoff = std::make_unique<Handoff>(context.get());
+      service = std::make_unique<ReplicaService>(context.get());
+    }
+    int64_t NextDeadline() const {
+      if (!hands_over) return transfer->NextDeadline();
+      return std::min(transfer->NextDeadline(), handoff->NextDeadline());
+    }
+    void Tick(const Turn& turn) {
+      transfer->Tick(turn);
+      if (hands_over) handoff->Tick(turn);
     }
     NodeId id;
     uint64_t starts = 0;
     bool up = true;
+    bool hands_over = false;
     ClusterState state;
     FragileEngine engine;  // survives restarts
     std::unique_ptr<NodeContext> context;
     std::unique_ptr<Transfer> transfer;
+    std::unique_ptr<Handoff> handoff;
+    std::unique_ptr<ReplicaService> service;
 
     const StatusCounters& counters() const { return context->counters; }
   };
@@ -63,6 +78,7 @@ class TransferPeers {
     peer.context->ring.emplace(peer.state);
     peer.context->liveness.SetMembers(peer.state.members, now_us_);
     Call(id, [&](const Turn& turn) { peer.transfer->OnPlacementChanged(turn, before); });
+    peer.handoff->OnPlacementChanged(now());
   }
   void Restart(NodeId id) {
     Lose(id);
@@ -168,7 +184,7 @@ class TransferPeers {
     int64_t next_us = packets_.empty() ? INT64_MAX : packets_.begin()->first.first;
     NodeId due = 0;
     for (const auto& [id, peer] : peers_) {
-      const int64_t deadline_us = peer->transfer->NextDeadline();
+      const int64_t deadline_us = peer->NextDeadline();
       if (!peer->up || deadline_us >= next_us) continue;
       next_us = deadline_us;
       due = id;
@@ -179,7 +195,7 @@ class TransferPeers {
     if (idle_ticks_ >= 10000) return false;
     now_us_ = std::max(now_us_, next_us);
     if (due != 0) {
-      Call(due, [&](const Turn& turn) { (*this)[due].transfer->Tick(turn); });
+      Call(due, [&](const Turn& turn) { (*this)[due].Tick(turn); });
       return true;
     }
     const Packet packet = std::move(packets_.begin()->second);
@@ -202,6 +218,24 @@ class TransferPeers {
   }
   static void On(const Turn& turn, Peer* peer, NodeId from, const TransferResponse& m) {
     peer->transfer->OnResponse(turn, from, m);
+  }
+  static void On(const Turn& turn, Peer* peer, NodeId from, const LeavesRequest& m) {
+    peer->service->OnLeaves(turn, from, m);
+  }
+  static void On(const Turn&, Peer* peer, NodeId from, const LeavesResponse& m) {
+    peer->handoff->OnLeavesResponse(from, m);
+  }
+  static void On(const Turn& turn, Peer* peer, NodeId from, const HoldsRequest& m) {
+    peer->service->OnHolds(turn, from, m);
+  }
+  static void On(const Turn& turn, Peer* peer, NodeId from, const HoldsResponse& m) {
+    peer->handoff->OnHoldsResponse(turn, from, m);
+  }
+  static void On(const Turn& turn, Peer* peer, NodeId from, const MergeRequest& m) {
+    peer->service->OnMerge(turn, from, m);
+  }
+  static void On(const Turn&, Peer* peer, NodeId from, const MergeResponse& m) {
+    EXPECT_TRUE(peer->handoff->OnMergeResponse(from, m));
   }
   template <typename Other>
   static void On(const Turn&, Peer*, NodeId, const Other&) {
