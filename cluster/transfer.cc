@@ -61,7 +61,7 @@ void Transfer::OnRequest(const Turn& turn, NodeId from, const TransferRequest& r
   } else {
     response.status = TransferStatus::kGiven;
     context_->load.Work(turn.now.mono_us);
-    Give(slots, sums, request, &response, &objects);
+    Give(slots, sums, request, MostBytes(turn), &response, &objects);
     for (const uint16_t slot : slots) response.behind = response.behind || context_->IsBehind(slot);
     response.objects = objects;
     giving_.Take(context_->load.CostOf(objects.size(), turn.now.mono_us), turn.now.mono_us);
@@ -72,11 +72,11 @@ void Transfer::OnRequest(const Turn& turn, NodeId from, const TransferRequest& r
 
 // objects := { db:varint key:bytes object:bytes }
 void Transfer::Give(const std::vector<uint16_t>& slots, const std::vector<uint64_t>& sums,
-                    const TransferRequest& request, TransferResponse* response,
+                    const TransferRequest& request, size_t most_here, TransferResponse* response,
                     std::string* objects) const {
   const StorageEngine& engine = *context_->replica.engine();
   const Position from = request.from;
-  const uint64_t most_bytes = std::min<uint64_t>(request.most_bytes, kBatchBytes);
+  const uint64_t most_bytes = std::min<uint64_t>(request.most_bytes, most_here);
   for (size_t i = 0; i < slots.size() && !response->more; ++i) {
     for (uint32_t bucket = 0; bucket < kBucketsPerSlot && !response->more; ++bucket) {
       const uint32_t leaf = slots[i] * kBucketsPerSlot + bucket;
@@ -212,9 +212,10 @@ void Transfer::ChooseBatch(NodeId source, Flow* flow) {
   flow->counts = true;
 }
 
-// A batch is given and stored in one turn of a loop: clients are not to notice.
+// An answer is made in one turn of a loop and stored in another: where there are clients, they wait
+// for no more than a fraction of a millisecond.
 size_t Transfer::MostBytes(const Turn& turn) {
-  return context_->load.IsBusy(turn.now.mono_us) ? kBatchBytes / 16 : kBatchBytes;
+  return context_->load.IsBusy(turn.now.mono_us) ? kBusyBytes : kBatchBytes;
 }
 
 void Transfer::Ask(const Turn& turn, NodeId source, Flow* flow) {

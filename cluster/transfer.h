@@ -69,6 +69,7 @@ class Transfer {
 
   static constexpr uint32_t kBatchSlots = 64;
   static constexpr size_t kBatchBytes = 1 << 20;
+  static constexpr size_t kBusyBytes = 16 << 10;
   static constexpr int64_t kRetryUs = 300'000;
   static constexpr int64_t kYieldUs = 20'000;
   static constexpr int64_t kSyncPollUs = 5'000;
@@ -83,7 +84,8 @@ class Transfer {
   bool Store(const Turn& turn, std::string_view objects);
   void NoteFetched();
   void Give(const std::vector<uint16_t>& slots, const std::vector<uint64_t>& sums,
-            const TransferRequest& request, TransferResponse* response, std::string* objects) const;
+            const TransferRequest& request, size_t most_here, TransferResponse* response,
+            std::string* objects) const;
   size_t MostBytes(const Turn& turn);
 
   NodeContext* context_;

@@ -39,6 +39,22 @@ TEST(LoadGauge, IsCalmWhileNobodyWaitsAndWithoutClients) {
   EXPECT_FALSE(gauge.IsBusy(now_us + 3'000'000));
 }
 
+TEST(LoadGauge, SlowsDownWithinATenthOfASecond) {
+  LoadGauge gauge;
+  int64_t now_us = 1;
+  for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 800, false);
+  for (int i = 0; i < 6; ++i) Second(&gauge, &now_us, 100, 800, true);
+  ASSERT_TRUE(gauge.IsCalm(now_us));
+  const uint64_t before = gauge.CostOf(100, now_us);
+  for (int i = 0; i < 10; ++i) gauge.Note(9000, now_us += 10'000);
+  gauge.Work(now_us += 1000);
+  EXPECT_FALSE(gauge.IsCalm(now_us));
+  EXPECT_GE(gauge.CostOf(100, now_us), 4 * before);
+  // A trickle goes on.
+  EXPECT_FALSE(gauge.Admits(now_us + 100'000));
+  EXPECT_TRUE(gauge.Admits(now_us + 200'000));
+}
+
 TEST(LoadGauge, WhatIsUsualIsLearntWithoutBackgroundWorkOnly) {
   LoadGauge gauge;
   int64_t now_us = 1;
@@ -55,7 +71,7 @@ TEST(LoadGauge, WorkBeginsSlowlyWhereThereAreClientsAndGoesUpWhileTheyDoNotNotic
   EXPECT_EQ(gauge.CostOf(1, 0), 1U);
   int64_t now_us = 1;
   for (int i = 0; i < 2; ++i) Second(&gauge, &now_us, 100, 800, false);
-  EXPECT_EQ(gauge.CostOf(1, now_us), 16U);
+  EXPECT_EQ(gauge.CostOf(1, now_us), 32U);
   for (int i = 0; i < 5; ++i) Second(&gauge, &now_us, 100, 800, true);
   EXPECT_LE(gauge.CostOf(1, now_us), 2U);
   for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 9000, true);
