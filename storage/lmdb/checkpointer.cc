@@ -1,5 +1,7 @@
 #include "storage/lmdb/checkpointer.h"
 
+#include <sys/resource.h>
+
 #include <utility>
 
 #include "base/check.h"
@@ -11,6 +13,12 @@ namespace {
 constexpr uint64_t kBatchBytes = 8 << 20;
 // How often a full disk is looked at again.
 constexpr std::chrono::seconds kRoomInterval{1};
+
+// Who waits for an answer goes first: on Linux a priority is the thread's own.
+void YieldToOthers() {
+  constexpr int kNice = 10;
+  (void)setpriority(PRIO_PROCESS, 0, kNice);  // 0: the calling thread; no harm if it may not
+}
 
 tl::unexpected<Status> Stopped() { return Error(ErrorCode::kIo, "the checkpoint was stopped"); }
 
@@ -97,6 +105,7 @@ void Checkpointer::SetPhase(Phase phase) {
 }
 
 void Checkpointer::Run() {
+  YieldToOthers();
   LogMark mark;
   for (;;) {
     std::unique_lock<std::mutex> lock(mutex_);
