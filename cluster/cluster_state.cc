@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "base/coding.h"
-#include "base/hash.h"
 
 namespace cartwheel {
 namespace {
@@ -255,12 +254,6 @@ Result<ClusterState> DecodeState(std::string_view bytes) {
   if (!good) return Error(ErrorCode::kInvalid, "malformed cluster state");
   state.lowest_w = static_cast<uint8_t>(lowest_w);
   return state;
-}
-
-uint64_t HashState(const ClusterState& state) {
-  std::string bytes;
-  EncodeState(state, &bytes);
-  return Hash64(bytes);
 }
 
 }  // namespace cartwheel

@@ -101,6 +101,5 @@ Result<Member> DecodeMember(Reader* in);
 // A state that decodes is well-formed: its owners have seats, its settings are in their bounds.
 void EncodeState(const ClusterState& state, std::string* out);
 Result<ClusterState> DecodeState(std::string_view bytes);
-uint64_t HashState(const ClusterState& state);
 
 }  // namespace cartwheel

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "base/hash.h"
 
 namespace cartwheel {
 namespace {
@@ -79,16 +80,21 @@ Result<void> Membership::Restore(std::string_view durable) {
                     "give it an empty directory",
                     FormatNodeId(self()), decoded->epoch));
   }
-  state_ = *std::move(decoded);
+  SetState(*std::move(decoded));
   return {};
+}
+
+void Membership::SetState(ClusterState state) {
+  state_ = std::move(state);
+  encoded_state_.clear();
+  if (state_.ring_id != 0) EncodeState(state_, &encoded_state_);
+  state_hash_ = Hash64(encoded_state_);
 }
 
 std::string Membership::Durable() const {
   std::string out;
   PutVarint(&out, kDurableFormat);
-  std::string state;
-  if (state_.ring_id != 0) EncodeState(state_, &state);
-  PutBytes(&out, state);
+  PutBytes(&out, encoded_state_);
   EncodeAcceptor(register_.acceptor(), &out);
   PutVarint(&out, target_ ? 1 : 0);
   if (target_) {
@@ -197,9 +203,7 @@ Digest Membership::MakeDigest(bool response) const {
 }
 
 void Membership::PushState(Step step, NodeId to, bool response, bool acknowledge) {
-  std::string state;
-  EncodeState(state_, &state);
-  const StatePush push{response, acknowledge, state};
+  const StatePush push{response, acknowledge, encoded_state_};
   Say(step, to, response, push);
 }
 
@@ -327,8 +331,7 @@ void Membership::Adopt(Step step, ClusterState state) {
       Log(step, LogLevel::kNotice, fmt::format("ring epoch {}: {}", at->epoch, at->what));
     }
   }
-  state_ = std::move(state);
-  state_hash_ = HashState(state_);
+  SetState(std::move(state));
   dirty_ = true;
   step.effects->ring_changed = true;
   for (const auto& [db, time] : state_.flushed_before) {

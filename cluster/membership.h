@@ -148,6 +148,7 @@ class Membership {
   bool IsNewerSibling(uint64_t ring, uint64_t parent, uint64_t epoch) const;
   void Learn(Step step, ClusterState state);
   void Adopt(Step step, ClusterState state);
+  void SetState(ClusterState state);
   void BeRemoved(Step step, bool was_leaving);
   void SpreadDeparture(Step step);
   void WhenRemoved(Step step, NodeId from, const ControlMessage& message);
@@ -225,8 +226,9 @@ class Membership {
   Random* const random_;
   HybridClock* const clock_;
 
-  ClusterState state_;       // ring_id 0: none
-  uint64_t state_hash_ = 0;  // of what was adopted: every digest tells it
+  ClusterState state_;         // ring_id 0: none
+  std::string encoded_state_;  // empty: none
+  uint64_t state_hash_ = 0;    // every digest tells it
   Register register_;
   std::optional<Target> target_;
   bool dirty_ = false;

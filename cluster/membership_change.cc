@@ -196,13 +196,11 @@ bool Membership::HasComeTrue(const Wish& wish) const {
 
 // Drops the wishes that have come true.
 void Membership::Settle(Step step) {
-  std::string state;
   std::erase_if(wishes_, [&](const Wish& wish) {
     if (!HasComeTrue(wish)) return false;
     if (wish.client_op_id) step.effects->answers.push_back({*wish.client_op_id, 0, Done{}});
     if (wish.kind != Wish::Kind::kJoin) return true;
-    if (state.empty()) EncodeState(state_, &state);
-    Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kJoined, {}, state});
+    Say(step, wish.member.id, true, JoinAnswer{JoinStatus::kJoined, {}, encoded_state_});
     return true;
   });
 }
@@ -321,9 +319,7 @@ void Membership::On(Step step, NodeId from, const JoinRequest& request) {
     return;
   }
   if (state_.Find(from) != nullptr) {
-    std::string state;
-    EncodeState(state_, &state);
-    Say(step, from, true, JoinAnswer{JoinStatus::kJoined, {}, state});
+    Say(step, from, true, JoinAnswer{JoinStatus::kJoined, {}, encoded_state_});
     return;
   }
   if (Result<void> may = MayJoin(state_, request.member, request.replaces); !may) {

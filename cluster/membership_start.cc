@@ -344,7 +344,7 @@ void Membership::Yield(Step step, const Address& peer, uint64_t ring) {
   }
   wishes_.clear();
   register_.Close();
-  state_ = ClusterState();
+  SetState({});
   step.effects->ring_changed = true;
   target_ = Target{peer, ring, true};
   dirty_ = true;

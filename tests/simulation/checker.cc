@@ -351,7 +351,14 @@ void Checker::OnDrop(const Position& position, std::string_view image, int64_t n
     version.dropped = version.acknowledged = version.covers = true;
     version.acknowledged_us = std::min(version.acknowledged_us, now_us);
     version.sloppy = false;
-    Cover(&state, known->second, now_us);
+    // Those of a RENAME came with one write: each covers what that replaced, but not another of
+    // them.
+    Cover(&state, now_us, false, [&](size_t other) {
+      const Dot& dot = state.versions[other].sibling.dot;
+      return other != known->second && version.cover.Contains(dot) &&
+             std::none_of(object->siblings.begin(), object->siblings.end(),
+                          [&](const Sibling& beside) { return beside.dot == dot; });
+    });
   }
   Forget(&state, object->context);
 }

@@ -53,8 +53,8 @@ TEST(ClusterState, SurvivesEncoding) {
   const Result<ClusterState> decoded = DecodeState(Encoded(state));
   ASSERT_TRUE(decoded.has_value());
   EXPECT_EQ(*decoded, state);
-  EXPECT_EQ(HashState(*decoded), HashState(state));
-  EXPECT_NE(HashState(state), HashState(WithFlush(state, 1, 5, kAuthor)));
+  EXPECT_EQ(Encoded(*decoded), Encoded(state));
+  EXPECT_NE(Encoded(state), Encoded(WithFlush(state, 1, 5, kAuthor)));
 }
 
 TEST(ClusterState, EveryCutIsRefused) {
