@@ -1,6 +1,7 @@
 #include "server/latency_histogram.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace cartwheel {
 namespace {
@@ -18,7 +19,8 @@ uint64_t LatencyHistogram::GreatestOf(uint32_t bucket) {
 }
 
 uint64_t LatencyHistogram::AtPercentile(double percentile) const {
-  const auto wanted = static_cast<uint64_t>(percentile / 100 * static_cast<double>(total_) + 0.5);
+  const auto wanted =
+      static_cast<uint64_t>(std::llround(percentile / 100 * static_cast<double>(total_)));
   uint64_t seen = 0;
   for (uint32_t bucket = 0; bucket < counts_.size(); ++bucket) {
     seen += counts_[bucket];

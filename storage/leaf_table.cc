@@ -44,7 +44,7 @@ void LeafTable::Replace(const Position& position, const RecordHead& before,
 }
 
 void LeafTable::Clear(uint16_t slot) {
-  uint64_t* const first = SumsForWrite() + slot * kBucketsPerSlot;
+  uint64_t* const first = SumsForWrite() + size_t{slot} * kBucketsPerSlot;
   std::fill(first, first + kBucketsPerSlot, 0);
   for (auto& [db, counts] : counts_) counts.get()[slot] = 0;
 }

@@ -27,17 +27,18 @@ uint8_t Before(uint64_t keep) { return static_cast<uint8_t>(~(0xff >> keep)); }
 
 void Fold(Bitwise operation, std::string_view source, std::string* result) {
   char* const out = result->data();
+  const auto set = [out](size_t i, int byte) { out[i] = static_cast<char>(byte); };
   const size_t size = source.size();
   switch (operation) {
     case Bitwise::kAnd:
-      for (size_t i = 0; i < size; ++i) out[i] &= source[i];
+      for (size_t i = 0; i < size; ++i) set(i, out[i] & source[i]);
       std::fill(result->begin() + static_cast<ptrdiff_t>(size), result->end(), '\0');
       return;
     case Bitwise::kOr:
-      for (size_t i = 0; i < size; ++i) out[i] |= source[i];
+      for (size_t i = 0; i < size; ++i) set(i, out[i] | source[i]);
       return;
     case Bitwise::kXor:
-      for (size_t i = 0; i < size; ++i) out[i] ^= source[i];
+      for (size_t i = 0; i < size; ++i) set(i, out[i] ^ source[i]);
       return;
     case Bitwise::kNot: CHECK(false);
   }

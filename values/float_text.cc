@@ -12,7 +12,7 @@ namespace cartwheel {
 namespace {
 
 // Longer ones are no numbers, however many zeros they have.
-constexpr size_t kMaxTextBytes = 5 * 1024;
+constexpr size_t kMaxTextBytes = 5120;
 constexpr int kFractionDigits = 17;
 
 }  // namespace
