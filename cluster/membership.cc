@@ -366,14 +366,17 @@ void Membership::BeRemoved(Step step, bool was_leaving) {
 void Membership::SpreadDeparture(Step step) {
   if (unaware_.empty() || step.now.mono_us < next_gossip_us_) return;
   next_gossip_us_ = step.in_ms(options_.gossip_interval_ms);
-  for (const NodeId member : unaware_) PushState(step, member, false, true);
+  // Those who know may have gone on into another ring meanwhile.
+  for (const NodeId member : Ids(state_)) PushState(step, member, false, true);
 }
 
 void Membership::WhenRemoved(Step step, NodeId from, const ControlMessage& message) {
   if (const auto* digest = std::get_if<Digest>(&message)) {
-    if (digest->ring != state_.ring_id || digest->epoch < state_.epoch) return;
+    const bool went_on = digest->epoch > state_.epoch;  // a majority has, or whom it was forced on
+    if (digest->ring != state_.ring_id && !(digest->parent == state_.ring_id && went_on)) return;
+    if (digest->epoch < state_.epoch) return;
     std::erase(unaware_, from);
-    if (digest->epoch > state_.epoch) unaware_.clear();  // a majority has gone on from there
+    if (went_on) unaware_.clear();
     const size_t aware = state_.members.size() - unaware_.size();
     if (!unaware_.empty() && aware <= state_.members.size() / 2) return;
     unaware_.clear();

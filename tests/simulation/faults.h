@@ -62,6 +62,7 @@ class Nemesis {
   void StrikeRole(const Cell& cell);
   std::optional<int> InRole(Role role);
   std::vector<int> MembersUp() const;
+  std::vector<int> Staying() const;
   std::optional<int> Spare() const;
   int AnyNode() { return static_cast<int>(random_.Below(static_cast<uint64_t>(world_->size()))); }
   int AnyOther(int node);

@@ -1,6 +1,7 @@
 // What the ring's operators do while all else goes wrong: nodes join, leave, are removed once they
 // are gone, and are replaced. The part of Nemesis that changes the ring.
 #include <algorithm>
+#include <iterator>
 
 #include "tests/simulation/faults.h"
 
@@ -38,12 +39,21 @@ void Nemesis::StartSpare() {
   world_->Start(*spare);
 }
 
+// Those of the members that live whom nobody knows to leave.
+std::vector<int> Nemesis::Staying() const {
+  const std::vector<int> members = MembersUp();
+  std::vector<int> staying;
+  std::copy_if(members.begin(), members.end(), std::back_inserter(staying), [&](int node) {
+    return std::all_of(members.begin(), members.end(), [&](int knows) {
+      const Member* member = world_->node(knows).state().Find(World::IdOf(node));
+      return member != nullptr && member->status != MemberStatus::kLeaving;
+    });
+  });
+  return staying;
+}
+
 void Nemesis::TellToLeave() {
-  std::vector<int> stay;
-  for (const int node : MembersUp()) {
-    const Member* member = world_->node(node).state().Find(World::IdOf(node));
-    if (member != nullptr && member->status != MemberStatus::kLeaving) stay.push_back(node);
-  }
+  const std::vector<int> stay = Staying();
   if (stay.size() <= kFewestMembers) return;
   const int node = stay[random_.Below(stay.size())];
   Say(FaultKind::kLeave, std::to_string(node + 1));
@@ -56,12 +66,9 @@ void Nemesis::TellToLeave() {
 void Nemesis::TakeOut(FaultKind kind, int node, int64_t until_us) {
   const auto spare = Spare();
   if (world_->IsOut(node) || (kind == FaultKind::kReplace && !spare)) return;
-  const std::vector<int> members = MembersUp();
-  const bool is_known = std::all_of(members.begin(), members.end(), [&](int member) {
-    const Member* known = world_->node(member).state().Find(World::IdOf(node));
-    return known != nullptr && known->status != MemberStatus::kLeaving;
-  });
-  const bool enough = is_known && members.size() > kFewestMembers;
+  const std::vector<int> staying = Staying();
+  const bool is_known = std::find(staying.begin(), staying.end(), node) != staying.end();
+  const bool enough = is_known && staying.size() > kFewestMembers;
   if (!enough || !gone_members_.empty() || !world_->IsUp(node) || !losses_.MayStrike(node)) {
     if (world_->now_us() >= until_us) return;
     Later(Between(10 * kMs, 100 * kMs),

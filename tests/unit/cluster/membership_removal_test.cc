@@ -105,6 +105,23 @@ TEST(MembershipLeave, ANodeThatCrashedAsItDepartedTellsTheOthers) {
   EXPECT_TRUE(cluster[4].departed);
 }
 
+TEST(MembershipLeave, WaitsForAMajorityOfTheRestOrForWhatItIsForcedInto) {
+  Cluster cluster;
+  MakeRing(cluster, 3);
+  cluster.Leave(3, 1);
+  cluster.Run(200);
+  cluster.MoveOn(1);
+  cluster.Lose(2);
+  cluster.Call(3, [&](Membership* m, Effects* effects) { m->Depart(cluster.now(), effects); });
+  cluster.Run(5'000);
+  EXPECT_TRUE(cluster[1].state().WasRemoved(3));
+  EXPECT_FALSE(cluster[3].departed) << "one of two is no majority";
+  cluster.Remove(1, 2, {2}, true);
+  cluster.Run(5'000);
+  EXPECT_TRUE(AnsweredWith<Done>(cluster, 1, 2)) << ErrorOf(cluster, 1, 2);
+  EXPECT_TRUE(cluster[3].departed);
+}
+
 // --- REMOVE ---
 
 TEST(MembershipRemove, IsRefusedWhileSomebodyHearsTheMember) {
