@@ -10,9 +10,6 @@
 namespace cartwheel {
 namespace {
 
-// What a disk may take to sync.
-constexpr int64_t kSyncUs = 1'000'000;
-
 Position After(Position position) {
   if (++position.low == 0 && ++position.high == 0) ++position.slot;
   return position;
@@ -120,7 +117,7 @@ bool Handoff::NextLeftOvers(const Turn& turn, Walk* walk, std::vector<Found>* fo
   if (!load.Admits(now_us)) return false;
   load.Work(now_us);
   LeftOvers::Slice slice =
-      left_overs_.Next(turn, load.IsBusy(now_us) ? kSliceRecords / 16 : kSliceRecords);
+      left_overs_.Next(turn, load.IsBusy(now_us) ? kSliceRecords / 8 : kSliceRecords);
   limit_.Take(load.CostOf(slice.dropped * kDropBytes, now_us), now_us);
   context_->counters.left_overs_moved += slice.dropped;
   walk->released = walk->released || slice.dropped > 0;
@@ -142,7 +139,7 @@ void Handoff::Offer(const Turn& turn, NodeId target, const Found& found) {
   copy.position = context_->Locate(record->db, record->key).position;
   copy.hash = record->version_hash;
   copy.bytes = found.image.size();
-  copy.deadline_us = turn.now.mono_us + 2 * context_->ReplicaTimeoutUs() + kSyncUs +
+  copy.deadline_us = turn.now.mono_us + 2 * context_->ReplicaTimeoutUs() + NodeContext::kSyncUs +
                      2 * NodeContext::TransferUs(copy.bytes);
   const NodeList replicas = context_->HoldersOf(copy.position.slot);
   const auto alive = [&](NodeId node) { return context_->liveness.IsAlive(node); };

@@ -80,7 +80,7 @@ class Handoff {
     int64_t due_us = 0;
     int64_t pause_us = kMinPauseUs;
   };
-  using Found = LeftOvers::Copy;
+  using Found = LeftOvers::Found;
 
   bool IsIdle() const;
   void ConfirmOwn();

@@ -63,7 +63,7 @@ void LeftOvers::Ask(const Turn& turn) {
     }
   }
   ++last_request_;
-  due_us_ = turn.now.mono_us + 2 * context_->ReplicaTimeoutUs() + kSyncUs;
+  due_us_ = turn.now.mono_us + 2 * context_->ReplicaTimeoutUs() + NodeContext::kSyncUs;
   for (const auto& [node, leaves] : questions) {
     const LeavesRequest request{
         .request = last_request_, .epoch = context_->epoch(), .leaves = leaves};

@@ -17,14 +17,14 @@ namespace cartwheel {
 
 class LeftOvers {
  public:
-  struct Copy {
+  struct Found {
     Position place;
     std::string image;
   };
   struct Slice {
-    std::vector<Copy> differing;  // to be offered one by one
-    size_t dropped = 0;           // records
-    bool ended = false;           // the walk; and until Restart
+    std::vector<Found> differing;  // to be offered one by one
+    size_t dropped = 0;            // records
+    bool ended = false;            // the walk; and until Restart
   };
 
   explicit LeftOvers(NodeContext* context)
@@ -45,8 +45,6 @@ class LeftOvers {
     NodeList same;     // who has it alike
   };
 
-  // What a disk may take to sync.
-  static constexpr int64_t kSyncUs = 1'000'000;
   static constexpr size_t kMostLeaves = 1024;  // asked for at a time
 
   void Ask(const Turn& turn);

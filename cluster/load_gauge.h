@@ -1,8 +1,9 @@
 // LoadGauge: how long this node's clients wait, and whether work in the background has to wait for
 // them: admission control by the 99th percentile of the last second, against that of the seconds
 // without such work (Dynamo, section 6.5). Work begins at a small part of its rate while there are
-// clients, goes up to all of it as long as they do not notice, and down at once when they do. Pure:
-// it is told the time.
+// clients, goes up to all of it as long as they do not notice, and down at once when they do. What
+// is usual is learnt anew once only a trickle is left: clients who wait for other reasons hold
+// nothing up for long. Pure: it is told the time.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +23,8 @@ class LoadGauge {
   }
   // Background work is done now.
   void Work(int64_t mono_us) {
-    Turn(mono_us);
-    worked_us_ = mono_us;
+    last_work_us_ = mono_us;
+    if (IsCalm(mono_us)) worked_us_ = mono_us;
   }
   bool IsCalm(int64_t mono_us) {
     Turn(mono_us);
@@ -31,7 +32,7 @@ class LoadGauge {
   }
   // Whether background work may be done: while clients do not wait for longer than usual, and a
   // little of it whatever they do, or it would never end.
-  bool Admits(int64_t mono_us) { return IsCalm(mono_us) || mono_us >= worked_us_ + kTrickleUs; }
+  bool Admits(int64_t mono_us) { return IsCalm(mono_us) || mono_us >= last_work_us_ + kTrickleUs; }
   // Whether clients were served in the last second.
   bool IsBusy(int64_t mono_us) {
     Turn(mono_us);
@@ -40,7 +41,8 @@ class LoadGauge {
   // What so many bytes of background work count against its rate.
   uint64_t CostOf(uint64_t bytes, int64_t mono_us) {
     Turn(mono_us);
-    return bytes << slowness_;
+    const uint64_t doubled = bytes << (slowness_ / 2);
+    return slowness_ % 2 == 0 ? doubled : doubled + doubled / 2;
   }
   int64_t last_p99_us() const { return last_p99_us_; }
   // A quarter more than without background work, and what a scheduler does to anybody.
@@ -57,7 +59,7 @@ class LoadGauge {
   static constexpr uint64_t kFewOperations = 20;  // in a second; no percentile of less
   static constexpr size_t kTenths = 10;
   static constexpr size_t kBuckets = 128;
-  static constexpr int kMostSlowness = 5;
+  static constexpr int kMostSlowness = 10;
 
   using Counts = std::array<uint32_t, kBuckets>;
 
@@ -102,7 +104,7 @@ class LoadGauge {
     } else if (!worked) {
       slowness_ = kMostSlowness;
     } else if (last_p99_us_ > BoundUs()) {
-      if (was_calm) slowness_ = std::min(slowness_ + 2, kMostSlowness);
+      if (was_calm) slowness_ = std::min(slowness_ + 4, kMostSlowness);
       step_us_ = mono_us;
     } else if (whole_second) {
       slowness_ = std::max(slowness_ - 1, 0);
@@ -111,7 +113,9 @@ class LoadGauge {
     step_us_ = mono_us;
     if (last_p99_us_ == 0 || worked) return;
     const int64_t before = usual_p99_us_ == 0 ? last_p99_us_ : usual_p99_us_;
-    usual_p99_us_ = (before * 7 + last_p99_us_) / 8;
+    // Clients who have changed for good are to hold nothing up for long.
+    const int64_t weight = last_p99_us_ > BoundUs() ? 2 : 8;
+    usual_p99_us_ = (before * (weight - 1) + last_p99_us_) / weight;
   }
   int64_t P99(const Counts& counts) const {
     uint64_t above = last_count_ / 100;
@@ -124,8 +128,9 @@ class LoadGauge {
   size_t tenth_ = 0;                      // the one that is noted in
   int64_t ends_us_ = 0;                   // it
   int64_t step_us_ = 0;                   // the rate last went up, or down
-  int64_t worked_us_ = INT64_MIN / 2;
-  int slowness_ = 0;  // its rate is divided by two to the power of that
+  int64_t last_work_us_ = INT64_MIN / 2;
+  int64_t worked_us_ = INT64_MIN / 2;  // more than a trickle, which nobody notices
+  int slowness_ = 0;                   // two of it halve the rate
   uint64_t last_count_ = 0;
   int64_t last_p99_us_ = 0;
   int64_t usual_p99_us_ = 0;  // 0: never seen

@@ -220,8 +220,8 @@ void Membership::AskStranger(Step step, NodeId to, bool response) {
 
 void Membership::On(Step step, NodeId from, const Digest& digest) {
   if (!ready() || digest.ring != state_.ring_id) {
-    const bool from_ours =
-        ready() && digest.parent == state_.ring_id && digest.epoch > state_.epoch;
+    const bool from_ours = ready() && digest.parent == state_.ring_id &&
+                           digest.epoch > state_.epoch && !state_.WasRemoved(from);
     if (from_ours || IsNewerSibling(digest.ring, digest.parent, digest.epoch)) {
       AskState(step, from, !digest.response);  // made by force
     } else if (ready() && digest.ring == state_.parent_ring_id &&
@@ -300,6 +300,10 @@ void Membership::Learn(Step step, ClusterState state) {
     return Adopt(step, std::move(state));
   }
   if (ready() && state.parent_ring_id == state_.ring_id && state.epoch > state_.epoch) {
+    // Made by those whom a majority had removed, and who did not know: two rings, never mixed.
+    for (const Member& member : state.members) {
+      if (state_.WasRemoved(member.id)) return;
+    }
     Log(step, LogLevel::kWarning,
         fmt::format("ring {:016x} was made by force of ring {:016x}, and this node is {}",
                     state.ring_id, state_.ring_id, is_member ? "of it" : "given up"));

@@ -61,6 +61,8 @@ class Membership {
   void EndPhase(Now now, uint64_t placement_version, Effects* effects);
   // This node is leaving, and holds nothing any more.
   void Depart(Now now, Effects* effects);
+  // Who is down and keeps it from that; none: nobody.
+  std::vector<NodeId> MissedByDeparture() const;
   // FLUSHALL (no db) and FLUSHDB: answered with Done after every live member has said that it knows
   // (or was given replica-timeout to), with NoQuorum when no majority answered.
   void Flush(Now now, uint64_t client_op_id, std::optional<uint32_t> db, Effects* effects);
@@ -255,6 +257,7 @@ class Membership {
   int64_t give_up_join_us_ = INT64_MAX;   // the target's peer has no ring any more
   int64_t next_wait_log_us_ = INT64_MAX;  // each kind of line that could fill a log
   int64_t next_refusal_log_us_ = 0;
+  int64_t next_departure_log_us_ = 0;
   int64_t next_rings_log_us_ = 0;
   bool settings_logged_ = false;
 };

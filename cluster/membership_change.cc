@@ -290,8 +290,26 @@ void Membership::EndPhase(Now now, uint64_t placement_version, Effects* effects)
   Propose(step);
 }
 
+// Those who stay must be able to decide without it: who of them is down has to be removed first,
+// which takes this node's vote perhaps.
+std::vector<NodeId> Membership::MissedByDeparture() const {
+  std::vector<NodeId> missed;
+  for (const Member& member : state_.members) {
+    if (member.id != self() && IsDown(member.id)) missed.push_back(member.id);
+  }
+  const size_t rest = state_.members.size() - 1;
+  if (rest - missed.size() > rest / 2) missed.clear();
+  return missed;
+}
+
 void Membership::Depart(Now now, Effects* effects) {
   const Step step{now, effects};
+  if (const auto missed = MissedByDeparture(); !missed.empty()) {
+    return LogRarely(step, &next_departure_log_us_, 60000,
+                     fmt::format("all is handed over; this node goes once a majority of the rest "
+                                 "lives: node {} is down, DYN.REMOVE may take it out",
+                                 FormatNodeId(missed.front())));
+  }
   const auto wished = [](const Wish& wish) { return wish.kind == Wish::Kind::kDepart; };
   if (std::any_of(wishes_.begin(), wishes_.end(), wished)) return;
   AddWish({.kind = Wish::Kind::kDepart});

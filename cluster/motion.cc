@@ -101,6 +101,11 @@ void Motion::Tick(const Turn& turn) {
 int64_t Motion::NextDeadline() const { return next_us_; }
 
 std::vector<NodeId> Motion::WaitsFor() const {
+  if (!context_->state->in_motion()) {
+    const Member* self = context_->state->Find(context_->self());
+    const bool leaves = self != nullptr && self->status == MemberStatus::kLeaving;
+    return leaves ? membership_->MissedByDeparture() : std::vector<NodeId>();
+  }
   std::vector<NodeId> nodes;
   const auto add = [&](NodeId node) {
     if (HasReported(node) || Contains(nodes, node)) return;

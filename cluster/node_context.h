@@ -97,6 +97,7 @@ struct NodeContext {
   }
 
   int64_t ReplicaTimeoutUs() const { return options.replica_timeout_ms * 1000; }
+  static constexpr int64_t kSyncUs = 1'000'000;  // what a disk may take to sync
   // What a large value takes on its way and into a log, allowed for besides: 64 ms a MiB.
   static int64_t TransferUs(size_t bytes) {
     return bytes < size_t{1} << 20 ? 0 : static_cast<int64_t>(bytes / 16);

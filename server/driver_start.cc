@@ -282,7 +282,8 @@ void Driver::StartHandles() {
   // Timers run before the poll and what they asked for must not wait for its end.
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) {
     auto* self = static_cast<Driver*>(handle->data);
-    if (self->HasWork()) self->EndTurn();
+    const bool fired = self->armed_for_us_ == INT64_MAX;  // and is to be armed again
+    if (fired || self->HasWork()) self->EndTurn();
   });
   uv_check_start(&check_, [](uv_check_t* handle) {
     auto* self = static_cast<Driver*>(handle->data);

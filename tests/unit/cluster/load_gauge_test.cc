@@ -60,10 +60,27 @@ TEST(LoadGauge, WhatIsUsualIsLearntWithoutBackgroundWorkOnly) {
   int64_t now_us = 1;
   for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 1000, false);
   const int64_t bound_us = gauge.BoundUs();
-  for (int i = 0; i < 9; ++i) Second(&gauge, &now_us, 100, 9000, true);
+  for (int i = 0; i < 9; ++i) Second(&gauge, &now_us, 100, 1200, true);
+  ASSERT_TRUE(gauge.IsCalm(now_us));
   EXPECT_EQ(gauge.BoundUs(), bound_us);
   for (int i = 0; i < 40; ++i) Second(&gauge, &now_us, 100, 9000, false);
   EXPECT_GT(gauge.BoundUs(), 9000);
+}
+
+// The load has changed since the work began: it is not the work that clients wait for.
+TEST(LoadGauge, WhoIsSlowForOtherReasonsHoldsNothingUpForLong) {
+  LoadGauge gauge;
+  int64_t now_us = 1;
+  for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 500, false);
+  for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 500, true);
+  int worked = 0;
+  for (int tenth = 0; tenth < 100; ++tenth) {
+    for (int i = 0; i < 10; ++i) gauge.Note(50'000, now_us += 10'000);
+    if (!gauge.Admits(now_us)) continue;
+    gauge.Work(now_us);
+    if (gauge.IsCalm(now_us)) ++worked;
+  }
+  EXPECT_GE(worked, 40) << "tenths of ten seconds";
 }
 
 TEST(LoadGauge, WorkBeginsSlowlyWhereThereAreClientsAndGoesUpWhileTheyDoNotNotice) {
@@ -72,7 +89,7 @@ TEST(LoadGauge, WorkBeginsSlowlyWhereThereAreClientsAndGoesUpWhileTheyDoNotNotic
   int64_t now_us = 1;
   for (int i = 0; i < 2; ++i) Second(&gauge, &now_us, 100, 800, false);
   EXPECT_EQ(gauge.CostOf(1, now_us), 32U);
-  for (int i = 0; i < 5; ++i) Second(&gauge, &now_us, 100, 800, true);
+  for (int i = 0; i < 10; ++i) Second(&gauge, &now_us, 100, 800, true);
   EXPECT_LE(gauge.CostOf(1, now_us), 2U);
   for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 9000, true);
   EXPECT_GE(gauge.CostOf(1, now_us), 4U);

@@ -105,17 +105,41 @@ TEST(MembershipLeave, ANodeThatCrashedAsItDepartedTellsTheOthers) {
   EXPECT_TRUE(cluster[4].departed);
 }
 
-TEST(MembershipLeave, WaitsForAMajorityOfTheRestOrForWhatItIsForcedInto) {
+TEST(MembershipLeave, IsNotDecidedWhileTheRestCouldNotDecideAlone) {
   Cluster cluster;
   MakeRing(cluster, 3);
   cluster.Leave(3, 1);
   cluster.Run(200);
   cluster.MoveOn(1);
   cluster.Lose(2);
+  const auto depart = [&](Membership* m, Effects* effects) { m->Depart(cluster.now(), effects); };
+  cluster.Call(3, depart);
+  cluster.Run(5'000);
+  EXPECT_NE(cluster[1].state().Find(3), nullptr);
+  EXPECT_EQ(cluster[3].membership->MissedByDeparture(), std::vector<NodeId>{2});
+  cluster.Remove(1, 2, {2});
+  cluster.Run(1'000);
+  EXPECT_TRUE(AnsweredWith<Done>(cluster, 1, 2)) << ErrorOf(cluster, 1, 2);
+  cluster.MoveOn(1);
+  cluster.Call(3, depart);
+  cluster.Run(2'000);
+  EXPECT_TRUE(cluster[3].departed);
+  EXPECT_TRUE(cluster.OneRing({1}));
+}
+
+TEST(MembershipLeave, IsOverWhenTheRestWasForcedIntoAnotherRing) {
+  Cluster cluster;
+  MakeRing(cluster, 3);
+  cluster.Leave(3, 1);
+  cluster.Run(200);
+  cluster.MoveOn(1);
+  cluster.Cut(1, 2);
+  cluster.Cut(2, 3);
   cluster.Call(3, [&](Membership* m, Effects* effects) { m->Depart(cluster.now(), effects); });
   cluster.Run(5'000);
   EXPECT_TRUE(cluster[1].state().WasRemoved(3));
   EXPECT_FALSE(cluster[3].departed) << "one of two is no majority";
+  cluster.Lose(2);
   cluster.Remove(1, 2, {2}, true);
   cluster.Run(5'000);
   EXPECT_TRUE(AnsweredWith<Done>(cluster, 1, 2)) << ErrorOf(cluster, 1, 2);
@@ -242,6 +266,39 @@ TEST(MembershipForce, ASurvivorThatMissedItFindsOut) {
   cluster.Heal();
   cluster.Run(5'000);
   EXPECT_TRUE(cluster.OneRing({1, 2}));
+}
+
+// A minority forces itself into a ring of its own, and the others remove it meanwhile.
+TEST(MembershipForce, AMajorityThatRemovedThemDoesNotFollow) {
+  Cluster cluster;
+  MakeRing(cluster, 3);
+  const uint64_t ring = cluster[1].state().ring_id;
+  const auto notice = [&](bool alive) {
+    for (const NodeId id : {2, 3}) {
+      cluster.Notice(1, id, alive);
+      cluster.Notice(id, 1, alive);
+    }
+  };
+  cluster.Cut(1, 2);
+  cluster.Cut(1, 3);
+  notice(false);
+  cluster.Remove(1, 1, {2, 3}, true);
+  cluster.Run(3'000);
+  for (uint64_t op = 2; op < 8; ++op) {
+    cluster.Flush(1, op, std::nullopt);
+    cluster.Run(500);
+  }
+  cluster.Remove(2, 1, {1});
+  cluster.Run(5'000);
+  ASSERT_TRUE(cluster.OneRing({2, 3}));
+  ASSERT_GT(cluster[1].state().epoch, cluster[2].state().epoch);
+  cluster.Heal();
+  notice(true);
+  cluster.Run(20'000);
+  for (const NodeId id : {2, 3}) {
+    EXPECT_FALSE(cluster[id].stopped.has_value());
+    EXPECT_EQ(cluster[id].state().ring_id, ring);
+  }
 }
 
 TEST(MembershipForce, EverybodyWhoIsSilentMustBeNamed) {

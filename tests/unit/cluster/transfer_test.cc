@@ -42,7 +42,8 @@ TEST(TransferTest, EverythingComesTombstonesIncluded) {
 
 TEST(TransferTest, WhatIsKeptForOthersStays) {
   TransferPeers peers(OneSource());
-  KeyRef hint = TransferPeers::At("k");
+  const std::string key = "k";
+  KeyRef hint = TransferPeers::At(key);
   hint.hint_for = 9;
   Object object;
   PutInto(&object, {}, {.dot = {{1, 1}, 1}, .bytes = "v"});
