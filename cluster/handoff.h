@@ -55,6 +55,7 @@ class Handoff {
   int64_t NextDeadline() const;  // mono_us
   // Slots that are not this node's and that it may still hold copies of.
   bool HasLeftOvers() const { return has_left_overs_; }
+  size_t LeftOverSlots() const { return has_left_overs_ ? left_overs_.CountSlots() : 0; }
 
  private:
   static constexpr NodeId kLeftOvers = 0;  // among the targets

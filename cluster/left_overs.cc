@@ -31,6 +31,16 @@ void LeftOvers::Restart() {
   met_any_ = false;
 }
 
+size_t LeftOvers::CountSlots() const {
+  size_t count = 0;
+  for (uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    if (context_->Holds(static_cast<uint16_t>(slot), context_->self())) continue;
+    const uint32_t first = slot * kBucketsPerSlot;
+    if (context_->replica.engine()->SumOfLeaves(first, first + kBucketsPerSlot) != 0) ++count;
+  }
+  return count;
+}
+
 // Those of the next slots. Not where too few of the N live to let anything go afterwards.
 void LeftOvers::Ask(const Turn& turn) {
   leaves_.clear();

@@ -33,6 +33,7 @@ class LeftOvers {
   // Deals with about `most` records; with none while an answer is waited for.
   Slice Next(const Turn& turn, size_t most);
   void Restart();
+  size_t CountSlots() const;
   // Whether the walk has met any copy.
   bool met_any() const { return met_any_; }
 

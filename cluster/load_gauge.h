@@ -59,7 +59,7 @@ class LoadGauge {
   static constexpr uint64_t kFewOperations = 20;  // in a second; no percentile of less
   static constexpr size_t kTenths = 10;
   static constexpr size_t kBuckets = 128;
-  static constexpr int kMostSlowness = 10;
+  static constexpr int kMostSlowness = 12;
 
   using Counts = std::array<uint32_t, kBuckets>;
 

@@ -550,6 +550,7 @@ std::vector<NodeId> Node::WaitsFor() const {
   }
   return nodes;
 }
+size_t Node::LeftOverSlots() const { return ready() ? parts_->handoff.LeftOverSlots() : 0; }
 void Node::SetRepairRate(uint64_t bytes_per_second) {
   parts_->handoff.SetRate(bytes_per_second);
   parts_->anti_entropy.SetRate(bytes_per_second);

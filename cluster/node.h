@@ -103,6 +103,8 @@ class Node {
   // For whom a ring in motion waits, as far as this node has heard: gainers that have not fetched
   // all, here those whose copies this node misses, or nodes that do not know of the switch.
   std::vector<NodeId> WaitsFor() const;
+  // Slots of which this node has still copies that belong to others.
+  size_t LeftOverSlots() const;
   const StatusCounters& counters() const;
 
   // DEBUG SET-ACTIVE-EXPIRE: whether expired values are emptied in the background.

@@ -113,9 +113,11 @@ void DynStatusCommand(Call& call) {
     waiting_for += (waiting_for.empty() ? "" : " ") + FormatNodeId(node);
   }
   ReplyWriter reply = call.Reply();
-  reply.Map(counters.size() + 1);
+  reply.Map(counters.size() + 2);
   reply.Bulk("waiting-for");
   reply.Bulk(waiting_for);
+  reply.Bulk("left-over-slots");
+  reply.Integer(static_cast<int64_t>(call.server().node->LeftOverSlots()));
   for (const auto& [name, value] : counters) {
     reply.Bulk(name);
     reply.Integer(static_cast<int64_t>(value));

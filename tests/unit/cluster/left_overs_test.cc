@@ -45,7 +45,9 @@ class LeftOversTest : public testing::Test {
 
 TEST_F(LeftOversTest, WhatOthersHaveAlikeGoesLeafByLeaf) {
   for (int i = 0; i < kKeys; ++i) peers_.Set(kAll, Key(i), "value");
+  EXPECT_GT(peers_[1].handoff->LeftOverSlots(), 0U);
   peers_.Run(20'000);
+  EXPECT_EQ(peers_[1].handoff->LeftOverSlots(), 0U);
   for (int i = 0; i < kKeys; ++i) EXPECT_TRUE(IsWhereItBelongs(Key(i))) << Key(i);
   EXPECT_EQ(peers_.sent[HoldsRequest::kType], 0U);
   EXPECT_LE(peers_.sent[LeavesRequest::kType], 4 * 3 * 2U);

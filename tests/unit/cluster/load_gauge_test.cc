@@ -88,7 +88,7 @@ TEST(LoadGauge, WorkBeginsSlowlyWhereThereAreClientsAndGoesUpWhileTheyDoNotNotic
   EXPECT_EQ(gauge.CostOf(1, 0), 1U);
   int64_t now_us = 1;
   for (int i = 0; i < 2; ++i) Second(&gauge, &now_us, 100, 800, false);
-  EXPECT_EQ(gauge.CostOf(1, now_us), 32U);
+  EXPECT_EQ(gauge.CostOf(1, now_us), 64U);
   for (int i = 0; i < 10; ++i) Second(&gauge, &now_us, 100, 800, true);
   EXPECT_LE(gauge.CostOf(1, now_us), 2U);
   for (int i = 0; i < 3; ++i) Second(&gauge, &now_us, 100, 9000, true);
