@@ -170,6 +170,7 @@ class FiveNodes(unittest.TestCase):
         """Each key is on its three, and nowhere else: the same on each."""
         for node in self.terminals.nodes:  # what is kept for others goes when it is on their disks
             self.wait_for(lambda: node.status("hints-pending") == 0, "hints stay")
+            self.wait_for(lambda: node.status("left-over-slots") == 0, "left-overs stay")
         lists = self.circle()
         with self.terminals.nodes[0].connect() as connection:
             for key in KEYS[::5]:

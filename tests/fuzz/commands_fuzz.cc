@@ -30,6 +30,7 @@ enum Flag : uint8_t { kResp3 = 1, kListed = 2, kGoesAway = 4, kLittleMemory = 8 
 
 constexpr size_t kMaxCommands = 64;  // of one input
 constexpr size_t kMaxListedArguments = 8;
+constexpr size_t kMostWordsBeforeAuth = 10;  // in an array: protocol/request_parser.cc
 constexpr uint64_t kLittleMemoryBytes = 2048;
 
 // What commands read as something, and keys. The first ones are plain: keys, small numbers.
@@ -214,6 +215,8 @@ std::optional<size_t> RunOneByOne(std::string_view bytes, uint64_t engine_max_by
       }
       const std::vector<std::string_view> words(parser.arguments().begin(),
                                                 parser.arguments().end());
+      // Before AUTH an inline command may be longer than the array that it is sent as here.
+      if (client.NeedsAuth() && words.size() > kMostWordsBeforeAuth) return std::nullopt;
       const bool queued = client.session().transaction.open;
       const Answers answers = AnswersTo(words, queued);
       versions_mix = versions_mix || (queued && ChangesVersion(words[0]));
