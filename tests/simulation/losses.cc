@@ -8,9 +8,9 @@ namespace cartwheel::sim {
 
 bool Losses::MayStrike(int node) {
   std::erase_if(missing_, [this](const Missing& missing) { return IsBack(missing); });
-  if (!world_->IsUp(node)) return false;
+  std::erase_if(gone_, [this](int gone) { return IsMadeUpFor(gone); });
+  if (!world_->IsUp(node) || !gone_.empty()) return false;
   if (last_ == node || last_ == kNobody) return true;
-  if (last_ >= 0 && world_->IsGone(last_) && !IsMadeUpFor(last_)) return false;
   uint64_t hints = 0;
   bool whole = missing_.empty();
   for (int i = 0; i < world_->size(); ++i) {
@@ -38,6 +38,7 @@ bool Losses::IsMadeUpFor(int gone) const {
 
 void Losses::GoForGood(int node) {
   world_->GoForGood(node);
+  gone_.push_back(node);
   Crash(node, Loss::kAll);
 }
 

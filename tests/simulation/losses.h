@@ -1,10 +1,12 @@
 // Losses: which node's disk may take data next. Cartwheel promises to keep what it acknowledged
 // while one disk at a time loses what it has (W - 1 = 1 of the copies), so a disk may lose
 // something only while every other one that did is whole again: it is up, has compared what it
-// holds (cluster/catch_up.h) and has its damaged record back. Copies that a node keeps for others
-// are in no comparison, so nobody else may lose data while there are hints or left-overs, and hints
-// that were lost count until W of the N hold what was in them. What is asked of the nodes is only
-// what they themselves say: a node that gives up a copy too early is not spared.
+// holds (cluster/catch_up.h) and has its damaged record back; and while what a removed node held is
+// still on its way to others, nobody's may: a slot may have but one copy then. Copies that a node
+// keeps for others are in no comparison, so nobody else may lose data while there are hints or
+// left-overs, and hints that were lost count until W of the N hold what was in them. What is asked
+// of the nodes is only what they themselves say: a node that gives up a copy too early is not
+// spared.
 #pragma once
 
 #include <string_view>
@@ -48,6 +50,7 @@ class Losses {
 
   World* world_;
   int last_ = kNobody;
+  std::vector<int> gone_;  // whose data is not all elsewhere yet
   std::vector<Missing> missing_;
 };
 
