@@ -14,39 +14,14 @@
 
 #include "base/check.h"
 #include "base/coding.h"
-#include "base/hash.h"
+#include "storage/lmdb/posix_file.h"
 
 namespace cartwheel {
 namespace {
 
-constexpr std::string_view kMagic = "CARTWHEEL NODE 1\n";
-constexpr size_t kHeadBytes = kMagic.size() + 16;
-
 tl::unexpected<Status> Failed(const std::string& path, std::string_view what) {
   const char* const why = std::strerror(errno);
   return Error(ErrorCode::kIo, fmt::format("{}: {}: {}", path, what, why));
-}
-
-bool WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return true;
-}
-
-Result<std::string> ReadAll(int fd, const std::string& path) {
-  std::string bytes;
-  char buffer[1 << 16];
-  while (true) {
-    const ssize_t count = read(fd, buffer, sizeof(buffer));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Failed(path, "cannot be read");
-    if (count == 0) return bytes;
-    bytes.append(buffer, static_cast<size_t>(count));
-  }
 }
 
 }  // namespace
@@ -70,27 +45,27 @@ Result<DataDirectory> DataDirectory::Open(std::string path) {
   DataDirectory directory(std::move(path));
   Result<void> locked = directory.Lock();
   if (!locked) return tl::unexpected(std::move(locked.error()));
-  Result<void> read = directory.ReadNodeFile();
+  Result<void> read = directory.Read();
   if (!read) return tl::unexpected(std::move(read.error()));
   return directory;
 }
 
+DataDirectory::DataDirectory(std::string path)
+    : path_(std::move(path)), file_(PosixFileSystem(), path_) {}
+
 DataDirectory::DataDirectory(DataDirectory&& other) noexcept
     : path_(std::move(other.path_)),
+      file_(std::move(other.file_)),
       lock_fd_(std::exchange(other.lock_fd_, -1)),
-      directory_fd_(std::exchange(other.directory_fd_, -1)),
       id_(other.id_),
       control_(std::move(other.control_)) {}
 
 DataDirectory::~DataDirectory() {
   if (lock_fd_ >= 0) close(lock_fd_);
-  if (directory_fd_ >= 0) close(directory_fd_);
 }
 
 Result<void> DataDirectory::Lock() {
-  directory_fd_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory_fd_ < 0) return Failed(path_, "option 'dir': cannot be opened");
-  lock_fd_ = openat(directory_fd_, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  lock_fd_ = open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_fd_ < 0) return Failed(path_, "option 'dir': cannot be written");
   if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Failed(path_, "option 'dir': cannot be locked");
@@ -100,42 +75,23 @@ Result<void> DataDirectory::Lock() {
   return {};
 }
 
-Result<void> DataDirectory::ReadNodeFile() {
-  const std::string path = path_ + "/node";
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    if (errno != ENOENT) return Failed(path, "cannot be opened");
+Result<void> DataDirectory::Read() {
+  const Result<std::string> bytes = file_.Read();
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (bytes->empty()) {
     while (id_ == 0) id_ = RandomNumber();
     return {};
   }
-  const Result<std::string> bytes = ReadAll(fd, path);
-  close(fd);
-  if (!bytes) return tl::unexpected(bytes.error());
-  const auto damaged = [&] { return Error(ErrorCode::kCorrupt, path + ": it is damaged"); };
-  if (bytes->size() < kHeadBytes || !bytes->starts_with(kMagic)) return damaged();
-  id_ = GetFixed64(bytes->data() + kMagic.size());
-  control_ = bytes->substr(kHeadBytes);
-  const uint64_t checksum = GetFixed64(bytes->data() + kMagic.size() + 8);
-  if (id_ == 0 || checksum != Hash64(control_, id_)) return damaged();
+  id_ = GetFixed64(bytes->data());
+  control_ = bytes->substr(8);
   return {};
 }
 
 Result<void> DataDirectory::WriteControl(std::string_view control) {
-  std::string bytes(kMagic);
+  std::string bytes;
   PutFixed64(&bytes, id_);
-  PutFixed64(&bytes, Hash64(control, id_));
   bytes.append(control);
-  const std::string path = path_ + "/node";
-  const int fd = openat(directory_fd_, "node.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return Failed(path, "cannot be written");
-  const bool written = WriteAll(fd, bytes) && fsync(fd) == 0;
-  const int error = errno;
-  close(fd);
-  errno = error;
-  if (!written || renameat(directory_fd_, "node.new", directory_fd_, "node") != 0 ||
-      fsync(directory_fd_) != 0) {
-    return Failed(path, "cannot be written");
-  }
+  if (auto done = file_.Write(bytes); !done) return done;
   control_ = control;
   return {};
 }

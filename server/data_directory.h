@@ -1,10 +1,6 @@
-// DataDirectory: this node's directory: its lock, and the file `node`, which holds who the node is
-// and the core's control image. Blocking calls: at the start, and when the control image changes,
-// which is rare.
-//
-//   node := "CARTWHEEL NODE 1\n" id:fixed64 checksum:fixed64 control
-//
-// checksum is XXH3 over the control image, seeded with the id.
+// DataDirectory: this node's directory: its lock, and who the node is with the core's control image
+// (storage/control_file.h). Blocking calls: at the start, and when the control image changes, which
+// is rare.
 #pragma once
 
 #include <string>
@@ -12,13 +8,14 @@
 
 #include "base/status.h"
 #include "cluster/types.h"
+#include "storage/control_file.h"
 
 namespace cartwheel {
 
 class DataDirectory {
  public:
-  // Makes the directory if need be, locks it for this process, reads the node file or draws a new
-  // node id. The error names the directory and what is wrong.
+  // Makes the directory if need be, locks it for this process, reads who the node is or draws a new
+  // id. The error names the directory and what is wrong.
   static Result<DataDirectory> Open(std::string path);
   ~DataDirectory();
   DataDirectory(DataDirectory&& other) noexcept;
@@ -30,17 +27,17 @@ class DataDirectory {
   // The last image that was written, empty at a first start.
   const std::string& control() const { return control_; }
 
-  // Durable when it returns: written beside, synced, renamed, the directory synced.
+  // Durable when it returns.
   Result<void> WriteControl(std::string_view control);
 
  private:
-  explicit DataDirectory(std::string path) : path_(std::move(path)) {}
+  explicit DataDirectory(std::string path);
   Result<void> Lock();
-  Result<void> ReadNodeFile();
+  Result<void> Read();
 
   std::string path_;
+  ControlFile file_;
   int lock_fd_ = -1;
-  int directory_fd_ = -1;
   NodeId id_ = 0;
   std::string control_;
 };

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/status.h"
-#include "storage/lmdb/file.h"
+#include "storage/file.h"
 
 namespace cartwheel {
 

@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "storage/lmdb/file.h"
+#include "storage/file.h"
 
 namespace cartwheel {
 

@@ -21,11 +21,11 @@
 #include "storage/lmdb/checkpointer.h"
 #include "storage/lmdb/directory_lock.h"
 #include "storage/lmdb/disk_reserve.h"
-#include "storage/lmdb/file.h"
 #include "storage/lmdb/last_run.h"
 #include "storage/lmdb/log.h"
 #include "storage/lmdb/log_syncer.h"
 #include "storage/lmdb/object_buffer.h"
+#include "storage/lmdb/posix_file.h"
 #include "storage/lmdb/tree.h"
 
 namespace cartwheel {

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "storage/lmdb/file.h"
+#include "storage/file.h"
 #include "storage/lmdb/log_format.h"
 #include "storage/lmdb/log_replay.h"
 

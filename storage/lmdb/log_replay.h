@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "storage/lmdb/file.h"
+#include "storage/file.h"
 #include "storage/lmdb/log_format.h"
 
 namespace cartwheel {

@@ -1,3 +1,5 @@
+#include "storage/lmdb/posix_file.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,8 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "storage/lmdb/file.h"
 
 namespace cartwheel {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
-#include "storage/lmdb/file.h"
+#include "storage/file.h"
 #include "storage/lmdb/log_format.h"
 #include "storage/lmdb/log_replay.h"
 

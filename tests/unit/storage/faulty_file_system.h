@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "storage/lmdb/file.h"
+#include "storage/file.h"
 
 namespace cartwheel {
 

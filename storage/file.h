@@ -1,7 +1,7 @@
-// File and FileSystem: all that the log does to a disk goes through these, so that tests can tear
-// writes, forget what was not synced and fail any call. Everything else in this folder that touches
-// files is LMDB itself and the directory lock. Both may be used from several threads at once.
-// Errors: kFull when there is no room, else kIo; the message names the path.
+// File and FileSystem: all that the log and the control file do to a disk goes through these, so
+// that tests can tear writes, forget what was not synced and fail any call. What else touches files
+// of the data directory is LMDB itself and the locks. Both may be used from several threads at
+// once. Errors: kFull when there is no room, else kIo; the message names the path.
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,5 @@ class FileSystem {
   // Files made or removed in the directory before the call stay so after a power loss.
   virtual Result<void> SyncDirectory(const std::string& directory) = 0;
 };
-
-// The operating system's files.
-FileSystem* PosixFileSystem();
 
 }  // namespace cartwheel

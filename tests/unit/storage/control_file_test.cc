@@ -1,0 +1,127 @@
+#include "storage/control_file.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "tests/unit/storage/faulty_file_system.h"
+
+namespace cartwheel {
+namespace {
+
+constexpr const char* kPaths[] = {"d/node.0", "d/node.1"};
+
+class ControlFileTest : public testing::Test {
+ protected:
+  // What a process that starts now reads.
+  Result<std::string> ReadAgain() { return ControlFile(&files_, "d").Read(); }
+
+  void WriteVersions(int count) {
+    ControlFile file(&files_, "d");
+    ASSERT_TRUE(file.Read());
+    for (int i = 1; i <= count; ++i) ASSERT_TRUE(file.Write("version " + std::to_string(i)));
+  }
+
+  void Damage(const std::string& path, size_t at) {
+    std::string bytes = files_.Contents(path);
+    bytes.at(at) = static_cast<char>(bytes.at(at) ^ 1);
+    files_.SetContents(path, bytes);
+  }
+
+  FaultyFileSystem files_;
+};
+
+TEST_F(ControlFileTest, NothingWasWrittenAtFirst) { EXPECT_EQ(ReadAgain().value(), ""); }
+
+TEST_F(ControlFileTest, TheLastVersionIsReadWhateverItsSize) {
+  ControlFile file(&files_, "d");
+  ASSERT_EQ(file.Read().value(), "");
+  for (const size_t size : {1, 20, 100'000, 0, 16'384, 300'000, 5}) {
+    const std::string bytes(size, 'x');
+    ASSERT_TRUE(file.Write(bytes));
+    EXPECT_EQ(ReadAgain().value(), bytes);
+    files_.LosePowerCompletely();
+    ControlFile next(&files_, "d");
+    EXPECT_EQ(next.Read().value(), bytes);
+    file = std::move(next);
+  }
+}
+
+// Neither a process that dies in a write nor a power loss leaves anything but the last version or
+// the one that was on its way; and what was read once stays.
+TEST_F(ControlFileTest, AWriteIsWholeOrNotThereWheneverItEnds) {
+  size_t kept = 0;
+  size_t whole = 0;
+  for (uint64_t seed = 0; seed < 3000; ++seed) {
+    Random random(seed);
+    files_ = FaultyFileSystem();
+    std::optional<ControlFile> file(std::in_place, &files_, "d");
+    ASSERT_EQ(file->Read().value(), "");
+    std::string last;
+    for (int round = 0; round < 6; ++round) {
+      const std::string next(random.Below(size_t{1} << (4 + random.Below(13))) + 1,
+                             static_cast<char>('a' + round));
+      files_.DieAt(1 + random.Below(6), random.Chance(1, 2));
+      const bool written = file->Write(next).has_value();
+      if (written) last = next;
+      random.Chance(1, 2) ? files_.LosePower(&random) : files_.Revive();
+      file.emplace(&files_, "d");
+      const auto read = file->Read();
+      ASSERT_TRUE(read) << seed << ": " << read.error().message;
+      ASSERT_TRUE(*read == last || (!written && *read == next)) << seed;
+      ++(*read == last ? kept : whole);
+      last = *read;
+      if (!random.Chance(1, 4)) continue;
+      files_.LosePowerCompletely();
+      file.emplace(&files_, "d");
+      ASSERT_EQ(file->Read().value(), last) << seed;
+    }
+  }
+  EXPECT_GT(kept, 1000U);
+  EXPECT_GT(whole, 1000U);
+}
+
+TEST_F(ControlFileTest, DamageToOneBlockOfTheLastVersionDoesNoHarm) {
+  WriteVersions(5);
+  const std::string path = kPaths[1];
+  const size_t half = files_.Contents(path).size() / 2;
+  for (size_t at = 0; at < 60; ++at) {
+    Damage(path, at);
+    EXPECT_EQ(ReadAgain().value(), "version 5") << at;
+    Damage(path, at);
+    Damage(path, half + at);
+    EXPECT_EQ(ReadAgain().value(), "version 5") << at;
+    Damage(path, half + at);
+  }
+}
+
+TEST_F(ControlFileTest, DamageToAllOfItIsAnError) {
+  WriteVersions(4);
+  for (const char* path : kPaths) {
+    const size_t half = files_.Contents(path).size() / 2;
+    Damage(path, 3);
+    Damage(path, half + 30);
+  }
+  const auto read = ReadAgain();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(read.error().message, "d/node.0, node.1: both are damaged");
+}
+
+TEST_F(ControlFileTest, AFileThatIsMissingIsAnError) {
+  WriteVersions(4);
+  for (const char* path : kPaths) {
+    const std::string bytes = files_.Contents(path);
+    ASSERT_TRUE(files_.Remove(path));
+    const auto read = ReadAgain();
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().message, std::string(path) + ": it is missing");
+    files_.SetContents(path, bytes);
+  }
+  EXPECT_EQ(ReadAgain().value(), "version 4");
+}
+
+}  // namespace
+}  // namespace cartwheel
