@@ -208,6 +208,7 @@ class BadJoins(RingErrors):
                 (("DYN.REPLACE", other, self.peer),
                  "ERR this node is a member of a ring of 3 already$"),
                 (("DYN.SETTINGS", "N"), "ERR syntax error$"),
+                (("DYN.SETTINGS", "N", "3", "n", "4"), "ERR syntax error$"),
                 (("DYN.SETTINGS", "X", "1"), "ERR syntax error$"),
                 (("DYN.SETTINGS", "N", "x"), "ERR value is not an integer or out of range$"),
                 (("DYN.SETTINGS", "N", "8"), "ERR N must be between 1 and 7$"),

@@ -85,7 +85,7 @@ void DynSettingsCommand(Call& call) {
                              : word == "R" ? &wanted.r
                              : word == "W" ? &wanted.w
                                            : nullptr;
-    if (setting == nullptr) return call.Error("ERR syntax error");
+    if (setting == nullptr || *setting != 0) return call.Error("ERR syntax error");
     const auto number = ParseInteger(call.arg(index + 1));
     if (!number) return call.Error("ERR value is not an integer or out of range");
     if (*number < 1 || *number > kMaxReplicas) {
