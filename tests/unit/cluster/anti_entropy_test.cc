@@ -20,7 +20,7 @@ TEST(AntiEntropyTest, EqualNodesSayAFewBytes) {
   EXPECT_EQ(peers.Repaired(1, 1), 0U);
   EXPECT_LT(peers.wire_bytes, 200U);
   EXPECT_EQ(peers[1].counters().anti_entropy_rounds, 1U);
-  EXPECT_GT(peers[1].counters().anti_entropy_last, static_cast<uint64_t>(kWallBase));
+  EXPECT_GT(peers[1].counters().anti_entropy_last, static_cast<uint64_t>(ReplicaPeers::kWallMs));
 }
 
 TEST(AntiEntropyTest, EachSideGetsWhatItLacks) {
