@@ -25,8 +25,11 @@ class CoordinatorHandoverTest : public testing::Test {
     context_.state = &state_;
     context_.ring.emplace(state_);
     context_.liveness.SetMembers(state_.members, 0);
-    // A key that this node is the first of now.
-    while (context_.ring->Replicas(SlotOf(key_)).front() != kSelf ||
+    TakeKey(0);  // this node is the first of it now
+  }
+  // A key that moves, and whose list has this node there.
+  void TakeKey(size_t place) {
+    while (context_.ring->PreferenceList(SlotOf(key_))[place] != kSelf ||
            context_.ring->OtherReplicas(SlotOf(key_)).empty()) {
       key_ = std::to_string(++number_);
     }
@@ -47,6 +50,11 @@ class CoordinatorHandoverTest : public testing::Test {
         ASSERT_TRUE(Decode(reader.fields(), &update));
         asked_.push_back({send.to, update.request});
       }
+      UpdateResponse answer;
+      if (FrameType(reader.fields()) == UpdateResponse::kType) {
+        ASSERT_TRUE(Decode(reader.fields(), &answer));
+        answers_.push_back(answer.status);
+      }
       reads_ = reads_ || FrameType(reader.fields()) == ReadRequest::kType;
     }
   }
@@ -56,6 +64,21 @@ class CoordinatorHandoverTest : public testing::Test {
     update.update.kind = UpdateKind::kIncrement;
     update.update.number = 1;
     Call(1000, [&](const Turn& turn) { coordinator_.Start(turn, 1, std::move(update)); });
+  }
+  // Another node passes one on to this one.
+  void PassOn(NodeId from, uint64_t request) {
+    Update update;
+    update.kind = UpdateKind::kIncrement;
+    update.number = 1;
+    const UpdateRequest passed{.request = request,
+                               .epoch = context_.epoch(),
+                               .r = 2,
+                               .w = 2,
+                               .db = 0,
+                               .stamp = {},
+                               .update = std::move(update),
+                               .key = key_};
+    Call(1000, [&](const Turn& turn) { coordinator_.OnUpdateRequest(turn, from, passed); });
   }
   void Refuse(const Asked& asked) {
     UpdateResponse response;
@@ -79,6 +102,7 @@ class CoordinatorHandoverTest : public testing::Test {
   int number_ = 0;
   NodeId before_ = 0;
   std::vector<Asked> asked_;
+  std::vector<UpdateStatus> answers_;
   bool reads_ = false;
 };
 
@@ -112,6 +136,20 @@ TEST_F(CoordinatorHandoverTest, ARefusalThatComesAgainIsNotTakenForOneOfNow) {
   Refuse(asked_[0]);
   Refuse(asked_[0]);
   EXPECT_EQ(asked_.size(), 1U);
+}
+
+// Who asks may take another node for the first, or know an older ring: two nodes would act at once.
+TEST_F(CoordinatorHandoverTest, OnlyTheFirstNodeTakesAnUpdateOfAKeyThatMoves) {
+  PassOn(1, 1);
+  EXPECT_TRUE(answers_.empty());
+  ASSERT_EQ(asked_.size(), 1U);
+  EXPECT_EQ(asked_[0].node, before_);
+
+  TakeKey(1);
+  PassOn(1, 2);
+  EXPECT_EQ(answers_, std::vector{UpdateStatus::kElsewhere});
+  EXPECT_EQ(asked_.size(), 1U);
+  EXPECT_FALSE(reads_);
 }
 
 }  // namespace
