@@ -123,6 +123,19 @@ class BadJoins(RingErrors):
                 self.assert_refused("ERR %s$" % line, connection, "DYN.JOIN", self.peer)
                 self.assertEqual(len(connection.call("DYN.NODES")), 1)
 
+    def test_a_node_whose_data_is_of_nobody(self):
+        node = self.alone(fsync="always")
+        with node.connect() as connection:
+            connection.call("SET", "mine", "v")
+        node.stop()
+        for name in ("node.0", "node.1"):
+            if os.path.exists(os.path.join(node.directory, name)):
+                os.remove(os.path.join(node.directory, name))
+        line = (r"cartwheel: option 'dir': bad value '%s': it has a store, but whose it is is gone "
+                r"\(the files node\.0 and node\.1\)\n$" % node.directory)
+        for node.seeds in ("", self.peer):
+            self.assertRegex(self.ends(node), "^" + line)
+
     def test_a_node_with_data_of_its_own(self):
         node = self.alone()
         with node.connect() as connection:

@@ -146,8 +146,14 @@ Result<void> Driver::OpenDurable() {
     LogEvent(LogLevel::kWarning, "recover: damaged log skipped, {}", place);
   }
   may_have_lost_ = (*engine)->may_have_lost();
-  if ((*engine)->made_new() && !directory_->control().empty()) {
-    may_have_lost_ = "the store of this node is gone";
+  const bool is_known = !directory_->control().empty();
+  if ((*engine)->made_new() && is_known) may_have_lost_ = "the store of this node is gone";
+  if (!is_known && (*engine)->stats().records > 0) {
+    return Error(
+        ErrorCode::kCorrupt,
+        fmt::format("option 'dir': bad value '{}': it has a store, but whose it is is gone "
+                    "(the files node.0 and node.1)",
+                    options.dir));
   }
   engine_ = std::move(*engine);
   return {};
