@@ -292,8 +292,15 @@ TEST(MembershipForce, AMajorityThatRemovedThemDoesNotFollow) {
   cluster.Run(5'000);
   ASSERT_TRUE(cluster.OneRing({2, 3}));
   ASSERT_GT(cluster[1].state().epoch, cluster[2].state().epoch);
+  ASSERT_EQ(cluster[1].state().parent_ring_id, ring);
   cluster.Heal();
   notice(true);
+  // What a client asks of node 1 for keys, and its pings, name its epoch.
+  for (const NodeId id : {2, 3}) {
+    cluster.Call(id, [&](Membership* m, Effects* effects) {
+      m->SawEpoch(cluster.now(), 1, cluster[1].state().epoch, effects);
+    });
+  }
   cluster.Run(20'000);
   for (const NodeId id : {2, 3}) {
     EXPECT_FALSE(cluster[id].stopped.has_value());
