@@ -11,6 +11,9 @@
 
 // Where a sanitizer is built in: what it calls before it ends the process, without a signal.
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
+// GCC's UBSan has a runtime of its own, which knows nothing of that: it is to end with SIGABRT.
+extern "C" const char* __ubsan_default_options();
+extern "C" const char* __ubsan_default_options() { return "abort_on_error=1"; }
 
 namespace cartwheel {
 namespace {
