@@ -74,7 +74,7 @@ TEST_F(DataDirectoryTest, DamagedFilesAreRefused) {
   for (const char* name : {"/node.0", "/node.1"}) std::ofstream(path_ + name) << "CARTWHEEL";
   const Result<DataDirectory> again = DataDirectory::Open(path_);
   ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().message, path_ + "/node.0, node.1: both are damaged");
+  EXPECT_EQ(again.error().message, path_ + "/node.0: it is damaged");
 }
 
 }  // namespace

@@ -60,10 +60,14 @@ class FaultyFile final : public File {
 
   Result<void> Sync() override {
     const std::lock_guard<std::mutex> lock(disk_->mutex);
-    if (FaultyFileSystem::Fails(disk_.get(), life_)) return Dead(path_);
-    inode_->durable = inode_->current;
+    const bool fails = FaultyFileSystem::Fails(disk_.get(), life_);
+    if (fails && disk_->calls != disk_->fail_at) return Dead(path_);
+    // After a sync that failed the pages count as written, though they are in memory only.
+    for (const Change& change : inode_->changes) {
+      if (!fails) FaultyFileSystem::Apply(change, &inode_->durable);
+    }
     inode_->changes.clear();
-    return {};
+    return fails ? Dead(path_) : Result<void>();
   }
 
  private:

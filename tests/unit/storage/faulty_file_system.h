@@ -22,7 +22,7 @@ class FaultyFileSystem final : public FileSystem {
   // The call with this number (1: the next one that changes something) and all after it fail. With
   // `tear` the first half of a failing write reaches the file.
   void DieAt(uint64_t call, bool tear);
-  // Only that call fails.
+  // Only that call fails. A sync that does is the last that hears of what it was to write.
   void FailOnce(uint64_t call);
   uint64_t calls() const;
   // The process is started again: handles of the last one stay dead.
