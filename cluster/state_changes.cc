@@ -305,7 +305,8 @@ Result<ClusterState> WithNextPhase(const ClusterState& state, uint64_t placement
     return next;
   }
   Settle(&next, std::move(next.target));
-  Replan(&next);  // for what was decided meanwhile
+  // What was decided while reads switched. Who took another's place keeps what that one had.
+  if (next.serving.seats != SeatsOf(next) || next.serving.n != next.settings.n) Replan(&next);
   return next;
 }
 

@@ -253,6 +253,23 @@ TEST(Replace, ReseatsTheJoinerAndMovesNothingElse) {
   }
 }
 
+TEST(Replace, KeepsThePlaceWhateverTheRuleWouldGiveTheJoiner) {
+  for (const uint32_t tokens : {0, 1, 64}) {
+    ClusterSettings settings;
+    if (tokens != 0) settings.placement = PlacementStrategy::kTokens;
+    if (tokens != 0) settings.tokens = tokens;
+    std::vector<Member> members;
+    for (NodeId id = 1; id <= 5; ++id) members.push_back(MemberOf(id));
+    const ClusterState state = RingOf(settings, members);
+    for (const uint32_t weight : {1000, 2000}) {
+      const ClusterState next = *WithMember(state, MemberOf(9, "default", weight), 2, kAuthor);
+      const ClusterState settled = Settled(next);
+      ExpectReseated(state.serving, settled.serving, 2, 9);
+      EXPECT_EQ(settled.epoch, next.epoch + 2) << "one motion";
+    }
+  }
+}
+
 TEST(Replace, InAMotionReseatsTheTarget) {
   const ClusterState state = Joined(RingOf(5), 6);
   for (const NodeId old : {2, 6}) {
