@@ -28,7 +28,7 @@ void Coordinator::Operation::Clear() {
   hint_for = 0;
   after = 0;
   placement = 0;
-  read.Begin(position, 0);
+  read.Begin(position, 0, 0);
   asked.clear();
   failed.clear();
   replicas.clear();
@@ -114,19 +114,20 @@ void Coordinator::Schedule(const Operation& op) {
   next_due_us_ = std::min(next_due_us_, due_us);
 }
 
+bool Coordinator::WasAsked(const Operation& op, NodeId node) {
+  return std::any_of(op.asked.begin() + static_cast<ptrdiff_t>(op.asked_before), op.asked.end(),
+                     [node](const Asked& asked) { return asked.node == node; });
+}
+
 NodeId Coordinator::NextCandidate(const Operation& op, bool self_first, NodeId except) const {
   const auto list = context_->ring->PreferenceList(op.position.slot);
   const size_t replicas = context_->ring->Replicas(op.position.slot).size();
-  const auto was_asked = [&](NodeId node) {
-    return std::any_of(op.asked.begin() + static_cast<ptrdiff_t>(op.asked_before), op.asked.end(),
-                       [&](const Asked& asked) { return asked.node == node; });
-  };
   NodeId down = 0;
   NodeId live = 0;
   for (size_t i = 0; i < list.size(); ++i) {
     if (i >= replicas && live != 0) break;
     const NodeId node = list[i];
-    if (node == except || was_asked(node)) continue;
+    if (node == except || WasAsked(op, node)) continue;
     if (self_first && i < replicas && node == context_->self()) return node;
     if (live == 0 && context_->liveness.IsAlive(node)) live = node;
     if (down == 0 && i < replicas) down = node;

@@ -41,8 +41,18 @@ bool Coordinator::TryReadAlone(const Turn& turn, uint64_t client, const ReadOper
 
 void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   EnterStep(turn, op, Phase::kReading);
-  const size_t replicas = context_->ring->Replicas(op->position.slot).size();
-  op->read.Begin(op->position, static_cast<uint8_t>(std::min<size_t>(op->r, replicas)));
+  // Members that were removed leave fewer to serve a key than R, until the target does. Its
+  // replicas are read with them, as fallbacks: they may have nothing of before, but all that was
+  // written since.
+  const auto replicas = context_->ring->Replicas(op->position.slot);
+  size_t readers = replicas.size();
+  for (const NodeId node : context_->ring->OtherReplicas(op->position.slot)) {
+    readers += Contains(replicas, node) ? 0 : 1;
+  }
+  const auto of_these = [op](size_t nodes) {
+    return static_cast<uint8_t>(std::min<size_t>(op->r, nodes));
+  };
+  op->read.Begin(op->position, of_these(readers), of_these(replicas.size()));
   op->hedge_us = turn.now.mono_us + context_->options.hedge_delay_ms * 1000;
   Schedule(*op);
   const size_t want =
@@ -52,9 +62,19 @@ void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   CheckRead(turn, op);
 }
 
+// Of the fallbacks those first that hold the key by the other placement of a ring in motion.
+NodeId Coordinator::NextReader(const Operation& op) const {
+  const NodeId next = NextCandidate(op, true);
+  if (Replicates(op, next) && context_->liveness.IsAlive(next)) return next;
+  for (const NodeId node : context_->ring->OtherReplicas(op.position.slot)) {
+    if (!WasAsked(op, node) && context_->liveness.IsAlive(node)) return node;
+  }
+  return next;
+}
+
 // False when everybody was asked.
 bool Coordinator::AskNextReplica(const Turn& turn, Operation* op) {
-  const NodeId node = NextCandidate(*op, true);
+  const NodeId node = NextReader(*op);
   if (node == 0) return false;
   const uint64_t have = op->explain ? 0 : op->read.merged_hash();
   op->asked.push_back({.node = node, .have = have});
@@ -176,7 +196,7 @@ void Coordinator::CheckRead(const Turn& turn, Operation* op) {
   const bool all_settled = settled() >= op->asked.size();
   if (op->read.Enough() && (all_settled || !op->explain)) return FinishRead(turn, op);
   if (!all_settled) return;
-  if (!op->explain && (NextCandidate(*op, true) != 0 || ReadsAgain(turn, op))) return;
+  if (!op->explain && (NextReader(*op) != 0 || ReadsAgain(turn, op))) return;
   CountBehind(op);
   if (op->read.Enough()) {
     FinishRead(turn, op);

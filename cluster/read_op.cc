@@ -5,9 +5,10 @@
 
 namespace cartwheel {
 
-void ReadOp::Begin(const Position& position, uint8_t needed) {
+void ReadOp::Begin(const Position& position, uint8_t needed, uint8_t of_replicas) {
   position_ = position;
   needed_ = needed;
+  of_replicas_ = of_replicas;
   behind_count_ = false;
   merged_hash_ = 0;
   merged_.context.Clear();
@@ -50,7 +51,7 @@ bool ReadOp::CountBehind() {
 bool ReadOp::AllReplicas() const {
   return std::count_if(replied_.begin(), replied_.end(), [](const Replied& replied) {
            return !replied.fallback && !replied.behind;
-         }) >= needed_;
+         }) >= of_replicas_;
 }
 
 bool ReadOp::HasReplied(NodeId node) const {

@@ -21,7 +21,9 @@ class ReadOp {
     bool behind;  // it may lack what was acknowledged (cluster/catch_up.h)
   };
 
-  void Begin(const Position& position, uint8_t needed);
+  // Of the answers that are needed so many can be those of replicas: all, but for a key of which
+  // fewer serve than R (Coordinator::BeginReading).
+  void Begin(const Position& position, uint8_t needed, uint8_t of_replicas);
 
   // A node's copy: an object with its hash, or hash 0 and an empty object.
   void Add(const Replied& replied, Object&& object);
@@ -36,7 +38,7 @@ class ReadOp {
   // That count: not who is behind. A fallback has nothing of most keys: its "nothing" counts only
   // beside the answer of a replica.
   uint8_t answered() const;
-  // The quorum needed no fallback and nobody who is behind.
+  // The quorum needed no fallback that it could do without, and nobody who is behind.
   bool AllReplicas() const;
   bool HasReplied(NodeId node) const;
 
@@ -50,6 +52,7 @@ class ReadOp {
  private:
   Position position_;
   uint8_t needed_ = 1;
+  uint8_t of_replicas_ = 1;
   bool behind_count_ = false;
   Object merged_;
   uint64_t merged_hash_ = 0;

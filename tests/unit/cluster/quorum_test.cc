@@ -20,7 +20,7 @@ uint64_t HashOf(const Object& object) { return VersionHash(kPosition, object); }
 
 TEST(ReadOpTest, IsEnoughWithRAnswersWhateverTheySay) {
   ReadOp op;
-  op.Begin(kPosition, 2);
+  op.Begin(kPosition, 2, 2);
   op.Add({1, 0, false, false}, Object());
   EXPECT_FALSE(op.Enough());
   op.Add({2, 0, false, false}, Object());
@@ -30,7 +30,7 @@ TEST(ReadOpTest, IsEnoughWithRAnswersWhateverTheySay) {
 
 TEST(ReadOpTest, MergesConcurrentAnswers) {
   ReadOp op;
-  op.Begin(kPosition, 2);
+  op.Begin(kPosition, 2, 2);
   const Object a = Version(1, 1);
   const Object b = Version(2, 1);
   op.Add({1, HashOf(a), false, false}, Object(a));
@@ -42,7 +42,7 @@ TEST(ReadOpTest, MergesConcurrentAnswers) {
 
 TEST(ReadOpTest, ANewerAnswerReplacesWhatItCovers) {
   ReadOp op;
-  op.Begin(kPosition, 2);
+  op.Begin(kPosition, 2, 2);
   const Object old = Version(1, 1);
   const Object fresh = Version(1, 2, old.context);
   op.Add({1, HashOf(fresh), false, false}, Object(fresh));
@@ -53,7 +53,7 @@ TEST(ReadOpTest, ANewerAnswerReplacesWhatItCovers) {
 
 TEST(ReadOpTest, WhoIsBehindCountsOnlyForWantOfOthers) {
   ReadOp op;
-  op.Begin(kPosition, 2);
+  op.Begin(kPosition, 2, 2);
   op.Add({1, 0, false, true}, Object());
   op.Add({2, 0, false, false}, Object());
   EXPECT_FALSE(op.Enough());
@@ -64,7 +64,7 @@ TEST(ReadOpTest, WhoIsBehindCountsOnlyForWantOfOthers) {
 
 TEST(ReadOpTest, SameCountsAsAnAnswer) {
   ReadOp op;
-  op.Begin(kPosition, 2);
+  op.Begin(kPosition, 2, 2);
   const Object a = Version(1, 1);
   op.Add({1, HashOf(a), false, false}, Object(a));
   op.AddSame({2, HashOf(a), false, false});
