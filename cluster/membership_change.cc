@@ -326,6 +326,9 @@ void Membership::WishToUpdateSelf(Step step) {
   for (const Wish& wish : wishes_) {
     if (wish.kind == Wish::Kind::kUpdate) return;
   }
+  // Who answers there is this node as well: the driver notices (server/bus.h).
+  const Address before{known->host, known->bus_port};
+  if (before != Address{wanted.host, wanted.bus_port}) Probe(step, before);
   Log(step, LogLevel::kNotice, "this node's address, zone or weight is new: telling the ring");
   AddWish({.kind = Wish::Kind::kUpdate, .member = std::move(wanted)});
 }

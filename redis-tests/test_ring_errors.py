@@ -2,6 +2,7 @@
 """What nobody may do to a ring by mistake: each is one clear line, and the ring stays as it was."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -122,6 +123,24 @@ class BadJoins(RingErrors):
             with self.alone(**options).connect() as connection:
                 self.assert_refused("ERR %s$" % line, connection, "DYN.JOIN", self.peer)
                 self.assertEqual(len(connection.call("DYN.NODES")), 1)
+
+    def test_a_copy_of_a_directory_beside_its_original(self):
+        with Cluster(3, gossip_interval=300, node_timeout=1500) as cluster:
+            original = cluster.nodes[2]
+            original.kill()
+            copy = cluster.new_node()
+            shutil.copytree(original.directory, copy.directory, dirs_exist_ok=True)
+            original.start()
+            cluster.wait_ready()
+            self.assertRegex(self.ends(copy), r"^cartwheel: another process, at 127\.0\.0\.1:%d, is "
+                             r"node [0-9a-f]{40} already: was its directory copied\?\n$" %
+                             original.bus_port)
+            cluster.wait_ready()
+            with cluster.nodes[0].connect() as connection:
+                def ports():
+                    return sorted(pairs(member)["bus-port"] for member in
+                                  connection.call("DYN.NODES"))
+                self.wait_for(lambda: ports() == sorted(n.bus_port for n in cluster.nodes), ports)
 
     def test_a_node_whose_data_is_of_nobody(self):
         node = self.alone(fsync="always")

@@ -128,12 +128,26 @@ bool Bus::OpensInTime(BusLink* link) {
   return false;
 }
 
+// A link of this node to itself, by a seed's address, is none to a twin. The later of two stops;
+// the earlier lets it have the answer that says so.
+bool Bus::IsTwin(BusLink* link) {
+  const Hello own = events_.hello();
+  if (link->peer() != own.node || link->peer_started_at_ms() == own.started_at_ms) return false;
+  if (link->peer_started_at_ms() < own.started_at_ms) {
+    events_.twin(link->address());
+  } else if (link->role() == HelloRole::kDialler) {
+    link->Close("it has this node's id");
+  }
+  return true;
+}
+
 void Bus::OnUp(BusLink* link) {
   const NodeId peer = link->peer();
   LogEvent(LogLevel::kVerbose, "bus link {} {} ({}) is up",
            link->role() == HelloRole::kDialler ? "to" : "from", FormatNodeId(peer),
            link->address().host);
   link->was_up = true;
+  if (IsTwin(link)) return;
   WantFlush(link);
   if (link->role() == HelloRole::kAcceptor) {
     accepted_[peer] = link;  // a newer one takes over

@@ -30,6 +30,8 @@ struct BusEvents {
   std::function<void(NodeId)> link_up;    // one that this node dialled
   std::function<void(NodeId)> link_lost;  // likewise, or it could not be dialled
   std::function<void()> activity;         // the time moves on
+  // Another process has this node's id, and had it before this one was started.
+  std::function<void(const Address&)> twin;
 };
 
 class Bus {
@@ -59,6 +61,7 @@ class Bus {
   };
 
   bool OpensInTime(BusLink* link);
+  bool IsTwin(BusLink* link);
   // `address_of` is asked only when the route has no link.
   template <typename AddressOf>
   void SendOn(Route* route, AddressOf address_of, std::string_view frame);

@@ -60,6 +60,7 @@ class BusLink {
   bool closed() const { return state_ == State::kClosed; }
   HelloRole role() const { return role_; }
   NodeId peer() const { return peer_.node; }
+  int64_t peer_started_at_ms() const { return peer_.started_at_ms; }
   const Address& address() const { return address_; }  // that was dialled, or of the far end
   int64_t started_at_us() const { return started_at_us_; }
   uint64_t bytes_in() const { return bytes_in_; }

@@ -256,6 +256,11 @@ void Driver::Listen() {
   events.link_up = [this](NodeId peer) { Step(LinkUp{peer}); };
   events.link_lost = [this](NodeId peer) { Step(LinkLost{peer}); };
   events.activity = [this] { RefreshTime(); };
+  events.twin = [this](const Address& address) {
+    effects_.stop =
+        fmt::format("another process, at {}, is node {} already: was its directory copied?",
+                    ToString(address), FormatNodeId(directory_->id()));
+  };
   bus_ = std::make_unique<Bus>(&loop_, &server_, std::move(events));
   server_.list_links = [this] { return bus_->Links(); };
   server_.close_client = [this](uint64_t id) { return clients_->CloseNow(id); };
