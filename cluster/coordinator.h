@@ -148,6 +148,7 @@ class Coordinator {
   // then the live ones of the preference list (so fallbacks come after the replicas), then those
   // replicas that seem down; 0 when all were asked. Never `except`.
   NodeId NextCandidate(const Operation& op, bool self_first, NodeId except = 0) const;
+  // The same for a read.
   NodeId NextReader(const Operation& op) const;
   static bool WasAsked(const Operation& op, NodeId node);
   static void MarkFailed(Operation* op, NodeId node);

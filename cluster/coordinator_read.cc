@@ -62,9 +62,11 @@ void Coordinator::BeginReading(const Turn& turn, Operation* op) {
   CheckRead(turn, op);
 }
 
-// Of the fallbacks those first that hold the key by the other placement of a ring in motion.
+// Where fewer serve the key than R, the fallbacks are first those that hold it by the other
+// placement; elsewhere those that may have hints.
 NodeId Coordinator::NextReader(const Operation& op) const {
   const NodeId next = NextCandidate(op, true);
+  if (context_->ring->Replicas(op.position.slot).size() >= op.r) return next;
   if (Replicates(op, next) && context_->liveness.IsAlive(next)) return next;
   for (const NodeId node : context_->ring->OtherReplicas(op.position.slot)) {
     if (!WasAsked(op, node) && context_->liveness.IsAlive(node)) return node;
