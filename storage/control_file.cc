@@ -4,7 +4,6 @@
 #include <bit>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/coding.h"
 #include "base/hash.h"
@@ -13,6 +12,7 @@ namespace cartwheel {
 namespace {
 
 constexpr std::string_view kMagic = "CARTWHEEL NODE 2\n";
+
 struct Version {
   uint64_t number = 0;
   std::string_view bytes;
@@ -64,7 +64,7 @@ ControlFile::ControlFile(FileSystem* files, std::string directory, size_t least_
 Result<std::string> ControlFile::Read() {
   const auto names = files_->List(directory_);
   if (!names) return tl::unexpected(names.error());
-  // A process that was killed may have made what a power loss would take away again.
+  // A process that was killed may have made a file that a power loss would take away again,
   if (auto done = files_->SyncDirectory(directory_); !done) return tl::unexpected(done.error());
   std::array<std::string, 2> contents;
   std::array<std::optional<Version>, 2> versions;
@@ -92,7 +92,8 @@ Result<std::string> ControlFile::Read() {
   const Version& last =
       versions[0] && versions[0]->number > versions[1]->number ? *versions[0] : *versions[1];
   number_ = last.number;
-  // Or written what is in memory only; also when its sync failed, and the system thinks otherwise.
+  // or written what is in memory only, also where its sync failed and a sync of ours would do
+  // nothing.
   if (auto done = Put(last.bytes); !done) return tl::unexpected(std::move(done.error()));
   return std::string(last.bytes);
 }

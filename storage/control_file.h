@@ -1,8 +1,8 @@
 // ControlFile: a few bytes that must never be lost or half changed: who this node is and what the
 // core has promised to its ring. Two files take the versions in turn, so that the last one stands
-// until the next is whole, as with LMDB's two meta pages. They are written in place: an fdatasync
-// of blocks that are there already (0.1 ms), where a new file that is renamed makes the file system
-// write out what everybody else has just written, too (3 ms while partitions move).
+// until the next is whole, as with LMDB's two meta pages. They are written in place: two
+// fdatasyncs of blocks that are there already (0.1 ms each), where a new file that is renamed makes
+// the file system write out what everybody else has just written, too (3 ms while partitions move).
 //
 //   node.0, node.1 := copy copy      versions of even and of odd numbers, from 1 on
 //   copy := "CARTWHEEL NODE 2\n" number:fixed64 size:fixed64 checksum:fixed64 bytes zeros

@@ -1,10 +1,8 @@
 // Updates of a key whose first node changes: at node 4, which joins, while reads switch.
 #include <gtest/gtest.h>
 
-#include "cluster/coordinator.h"
-#include "storage/memory/memory_engine.h"
 #include "tests/unit/cluster/frame_reader.h"
-#include "tests/unit/cluster/ring_states.h"
+#include "tests/unit/cluster/lone_coordinator.h"
 
 namespace cartwheel {
 namespace {
@@ -12,8 +10,10 @@ namespace {
 constexpr Author kAuthor{1, 0};
 constexpr NodeId kSelf = 4;
 
-class CoordinatorHandoverTest : public testing::Test {
+class CoordinatorHandoverTest : public LoneCoordinator {
  protected:
+  CoordinatorHandoverTest() : LoneCoordinator(kSelf) {}
+
   struct Asked {
     NodeId node;
     uint64_t request;
@@ -21,10 +21,7 @@ class CoordinatorHandoverTest : public testing::Test {
 
   void SetUp() override {
     const ClusterState fetches = *WithMember(RingOf(3), MemberOf(kSelf), 0, kAuthor);
-    state_ = *WithNextPhase(fetches, fetches.placement_version, kAuthor);
-    context_.state = &state_;
-    context_.ring.emplace(state_);
-    context_.liveness.SetMembers(state_.members, 0);
+    Know(*WithNextPhase(fetches, fetches.placement_version, kAuthor));
     TakeKey(0);  // this node is the first of it now
   }
   // A key that moves, and whose list has this node there.
@@ -89,15 +86,6 @@ class CoordinatorHandoverTest : public testing::Test {
          [&](const Turn& turn) { coordinator_.OnUpdateResponse(turn, asked.node, response); });
   }
 
-  MemoryEngine engine_;
-  ClusterState state_;
-  NodeContext context_{[] {
-                         NodeOptions options;
-                         options.id = kSelf;
-                         return options;
-                       }(),
-                       &engine_, Births(0, 0)};
-  Coordinator coordinator_{&context_};
   std::string key_ = "0";
   int number_ = 0;
   NodeId before_ = 0;

@@ -1,26 +1,23 @@
 // Reads of a ring in motion of which members were removed, so that fewer than R serve a key.
 #include <gtest/gtest.h>
 
-#include "cluster/coordinator.h"
-#include "storage/memory/memory_engine.h"
 #include "tests/unit/cluster/frame_reader.h"
-#include "tests/unit/cluster/ring_states.h"
+#include "tests/unit/cluster/lone_coordinator.h"
 
 namespace cartwheel {
 namespace {
 
 constexpr Author kAuthor{1, 0};
 
-class CoordinatorMotionReadTest : public testing::Test {
+class CoordinatorMotionReadTest : public LoneCoordinator {
  protected:
+  CoordinatorMotionReadTest() : LoneCoordinator(1) {}
+
   void SetUp() override {
     // Two join three, of whom two die: node 1 alone serves, and all are to.
     const ClusterState joining =
         *WithMember(*WithMember(RingOf(3), MemberOf(4), 0, kAuthor), MemberOf(5), 0, kAuthor);
-    state_ = *WithRemoved(joining, std::vector<NodeId>{2, 3}, kAuthor);
-    context_.state = &state_;
-    context_.ring.emplace(state_);
-    context_.liveness.SetMembers(state_.members, 0);
+    Know(*WithRemoved(joining, std::vector<NodeId>{2, 3}, kAuthor));
     const uint16_t slot = PositionOf(0, "key", Partitioner::kSlot).slot;
     ASSERT_EQ(context_.ring->Replicas(slot).size(), 1U);
     ASSERT_EQ(context_.ring->OtherReplicas(slot).size(), 3U);
@@ -52,15 +49,6 @@ class CoordinatorMotionReadTest : public testing::Test {
     });
   }
 
-  MemoryEngine engine_;
-  ClusterState state_;
-  NodeContext context_{[] {
-                         NodeOptions options;
-                         options.id = 1;
-                         return options;
-                       }(),
-                       &engine_, Births(0, 0)};
-  Coordinator coordinator_{&context_};
   std::vector<std::pair<NodeId, uint64_t>> asked_;
   std::optional<Answer> answer_;
 };

@@ -2,24 +2,18 @@
 // hears nothing but what the test says.
 #include <gtest/gtest.h>
 
-#include "cluster/coordinator.h"
-#include "storage/memory/memory_engine.h"
 #include "tests/unit/cluster/frame_reader.h"
-#include "tests/unit/cluster/ring_states.h"
+#include "tests/unit/cluster/lone_coordinator.h"
 
 namespace cartwheel {
 namespace {
 
 constexpr Author kAuthor{1, 0};
 
-class CoordinatorWriteTest : public testing::Test {
+class CoordinatorWriteTest : public LoneCoordinator {
  protected:
-  void Know(const ClusterState& state) {
-    state_ = state;
-    context_.state = &state_;
-    context_.ring.emplace(state_);
-    context_.liveness.SetMembers(state_.members, 0);
-  }
+  CoordinatorWriteTest() : LoneCoordinator(1) {}
+
   // A fourth node joins, and takes the place of one of the three for some keys.
   void Join() { Know(*WithMember(RingOf(3), MemberOf(4), 0, kAuthor)); }
 
@@ -63,19 +57,7 @@ class CoordinatorWriteTest : public testing::Test {
   // The one of nodes 2 and 3 that loses the key to node 4, and the one that keeps it.
   NodeId Loser() const { return Contains(context_.ring->OtherReplicas(slot_), 2) ? 3 : 2; }
   NodeId Keeper() const { return 5 - Loser(); }
-  static bool Contains(std::span<const NodeId> nodes, NodeId node) {
-    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-  }
 
-  MemoryEngine engine_;
-  ClusterState state_;
-  NodeContext context_{[] {
-                         NodeOptions options;
-                         options.id = 1;
-                         return options;
-                       }(),
-                       &engine_, Births(0, 0)};
-  Coordinator coordinator_{&context_};
   uint16_t slot_ = 0;
   bool done_ = false;
   std::map<NodeId, uint64_t> requests_;
